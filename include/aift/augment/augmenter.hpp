@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <aift/augment/image.hpp>
+#include <aift/core/rng.hpp>
+#include <aift/core/types.hpp>
+
+namespace aift {
+
+/// A candidate as the parts hand it to each other.
+struct CandidateRef {
+  index_t index = 0;      ///< position in the data set
+  std::uint64_t id = 0;   ///< stable number (hash of its name): the key of its randomness
+};
+
+/// What happens beyond the edge of an image.
+enum class Border : std::uint8_t {
+  reflect,   ///< mirrored at the edge, edge pixel not repeated
+  constant,  ///< a constant grey value
+};
+
+/// How one patch is made from its source; everything is in here, nothing is drawn while rendering.
+struct PatchPlan {
+  CandidateRef candidate;
+  Purpose purpose = Purpose::scoring;
+  index_t round = 0;
+  index_t index = 0;  ///< patch number within the candidate; scoring patch 0 is the identity
+
+  /// Output to source, both in normalised coordinates: (-1,-1) is the outer corner of the top left
+  /// pixel, (1,1) that of the bottom right: source = m * (u, v, 1).
+  std::array<double, 6> matrix = {1, 0, 0, 0, 1, 0};
+  Border border = Border::reflect;
+  std::uint8_t border_value = 0;
+
+  /// Colour, applied to values in [0, 255] in this order, then clipped to [0, 255]:
+  /// x *= gain[c]; x = mean + contrast (x - mean) with mean = 127.5; x += 255 brightness;
+  /// x = grey + saturation (x - grey), grey = 0.299 R + 0.587 G + 0.114 B.
+  std::array<double, 3> gain = {1, 1, 1};
+  double contrast = 1;
+  double brightness = 0;
+  double saturation = 1;
+};
+
+/// Text of a plan, one line, for people: `candidate 12 scoring round 0 patch 3: rotate ...`.
+[[nodiscard]] std::string to_string(const PatchPlan& plan);
+
+/// What the model wants: NCHW float32, (x - mean) / std per channel with x in [0, 255].
+struct PatchFormat {
+  index_t channels = 3;
+  index_t height = 0;
+  index_t width = 0;
+  std::array<float, 3> mean = {127.0F, 127.0F, 127.0F};
+  std::array<float, 3> std = {128.0F, 128.0F, 128.0F};
+  [[nodiscard]] index_t elements() const noexcept { return channels * height * width; }
+};
+
+/// Where rendered patches go: [count, channels, height, width] float32, contiguous.
+struct PatchBuffer {
+  float* data = nullptr;
+  index_t capacity = 0;  ///< patches
+  PatchFormat format;
+};
+
+/// Pixels (or voxels) of candidates. Thread rule: reads may come from several threads.
+class Source {
+ public:
+  virtual ~Source() = default;
+};
+
+/// A source of 8-bit images.
+class ImageSource : public Source {
+ public:
+  /// Decoded image of a candidate. throws IoError naming the file
+  [[nodiscard]] virtual Image read(const CandidateRef& candidate) const = 0;
+};
+
+/// Candidate to patches; the same (seed, id, purpose, round, index) gives the same patch anywhere.
+class Augmenter {
+ public:
+  virtual ~Augmenter() = default;
+  [[nodiscard]] virtual std::string_view name() const noexcept = 0;
+  /// Patches per candidate for a purpose (scoring, training, probe, test), at least 1.
+  [[nodiscard]] virtual index_t patches(Purpose purpose) const = 0;
+  /// Plan of patch `index`; for Purpose::training any index >= 0 is a fresh view.
+  [[nodiscard]] virtual PatchPlan plan(const CandidateRef& candidate, Purpose purpose,
+                                       index_t round, index_t index) const = 0;
+  /// Renders plans one after another into out; consecutive plans of one candidate share its decoding.
+  /// throws ShapeError (capacity, format), IoError (source)
+  virtual void render(std::span<const PatchPlan> plans, const Source& source,
+                      const PatchBuffer& out) const = 0;
+};
+
+}  // namespace aift

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <aift/augment/augmenter.hpp>
+#include <aift/core/types.hpp>
+
+namespace aift {
+
+/// What a model is, for records and for checks.
+struct ModelInfo {
+  std::string architecture;         ///< "efficientnet_lite0", "torchscript", "fake", ...
+  index_t classes = 0;              ///< K of the head
+  index_t feature_size = 0;         ///< d; 0: the model gives no features
+  PatchFormat input;                ///< what predict() wants
+  std::vector<std::string> class_names;  ///< [K] or empty
+};
+
+/// A network as the loop sees it; a vendor wraps its own runtime in one (ONNX Runtime, TensorRT).
+///
+/// thread rule: one call at a time per object
+class Model {
+ public:
+  virtual ~Model() = default;
+  [[nodiscard]] virtual const ModelInfo& info() const noexcept = 0;
+  /// patches [n, C, H, W] float32 -> logits [n, K] and, unless empty, features [n, d], from one
+  /// forward pass in evaluation mode. throws ShapeError
+  virtual void predict(std::span<const float> patches, index_t n, std::span<float> logits,
+                       std::span<float> features) const = 0;
+  /// Writes one file that the application's ModelLoader reads back to the same predictions.
+  virtual void save(const std::filesystem::path& file) const = 0;
+  [[nodiscard]] virtual std::unique_ptr<Model> clone() const = 0;
+};
+
+/// Reads what Model::save wrote.
+using ModelLoader = std::function<std::unique_ptr<Model>(const std::filesystem::path&)>;
+
+}  // namespace aift

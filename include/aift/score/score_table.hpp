@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include <aift/core/predictions.hpp>
+#include <aift/score/options.hpp>
+
+namespace aift {
+
+/// What a ScoreTable holds besides the numbers that every score needs.
+struct ScoreRequest {
+  bool kept = false;                ///< indices of the kept patches
+  bool mean_probabilities = false;  ///< mean prediction of the kept patches, [N, K]
+};
+
+/// One row per candidate, memory O(N): the result of scoring and the input of picking.
+///
+/// Chunks are appended one after another (`append`), so a pool never has to be in memory as a whole.
+/// score     what the selector ranks by; larger = label first
+/// entropy   nats, over the kept patches, aggregated as the options say
+/// diversity nats, over pairs of kept patches, counted as the options say
+/// dominant  class of the largest mean probability over *all* patches, lowest index on a tie
+/// kept      patch numbers within the candidate, most confident first (lowest index on a tie)
+struct ScoreTable {
+  ScoreRequest request;
+  PredictionKind form = PredictionKind::probabilities;  ///< which of the two formulas made it
+  ScoreOptions options;
+  index_t classes = 0;
+  std::vector<double> score;
+  std::vector<double> entropy;
+  std::vector<double> diversity;
+  std::vector<label_t> dominant;
+  std::vector<index_t> kept_offsets;     ///< [N + 1] when request.kept, else empty
+  std::vector<std::int32_t> kept;        ///< [kept_offsets[N]]
+  std::vector<double> mean_probabilities;  ///< [N, K] when requested, else empty
+
+  [[nodiscard]] index_t size() const noexcept { return static_cast<index_t>(score.size()); }
+  [[nodiscard]] std::span<const std::int32_t> kept_of(index_t i) const {
+    if (kept_offsets.empty()) return {};
+    return std::span<const std::int32_t>(kept).subspan(
+        static_cast<std::size_t>(kept_offsets[static_cast<std::size_t>(i)]),
+        static_cast<std::size_t>(kept_offsets[static_cast<std::size_t>(i) + 1] -
+                                 kept_offsets[static_cast<std::size_t>(i)]));
+  }
+  /// Rows of `chunk` behind the rows held; classes, form and options must agree (ShapeError).
+  void append(const ScoreTable& chunk);
+};
+
+}  // namespace aift

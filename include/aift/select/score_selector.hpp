@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+
+#include <aift/core/settings.hpp>
+#include <aift/select/selector.hpp>
+
+namespace aift {
+
+/// How a batch is drawn from scores.
+struct PickRule {
+  enum class Kind : std::uint8_t {
+    top,   ///< the b largest, lowest index on a tie
+    acft,  ///< ACFT's draw: weights (a_i - a_last)/(a_first - a_last) over the omega b best
+  };
+  Kind kind = Kind::top;
+  double omega = 5;  ///< acft: size of the drawing pool in batches, >= 1
+
+  /// keys: pick=top|acft, omega=5
+  [[nodiscard]] static PickRule from(const Settings& settings);
+};
+
+/// b indices drawn without replacement from the min(omega b, N) best (ACFT, Medical Image Analysis
+/// 2021; conventions of DESIGN section 7 and 5.8). uniform(t) in [0,1) decides draw t. Zero weights
+/// are filled in rank order when nothing else remains; equal scores give equal weights.
+[[nodiscard]] std::vector<index_t> acft_draw(std::span<const double> scores, index_t budget,
+                                             double omega,
+                                             const std::function<double(index_t)>& uniform);
+
+/// Indices of the b largest scores, descending, lowest index on a tie. cost O(N log b)
+[[nodiscard]] std::vector<index_t> top_b(std::span<const double> scores, index_t budget);
+
+/// One number per candidate from its patches, chunk by chunk; then a PickRule.
+class ScoreSelector : public Selector {
+ public:
+  explicit ScoreSelector(const PickRule& rule = {}) : rule_(rule) {}
+  [[nodiscard]] Needs needs() const override { return {.scores = true}; }
+
+  /// Validated scores of one chunk, appended to `out`: how a pool larger than memory is scored.
+  /// throws ShapeError, ValueError naming candidate (counted over all chunks) and patch; `out` is
+  /// then as it was
+  void score(const PatchPredictions& chunk, ScoreTable& out) const;
+
+ protected:
+  /// Writes the rows of `chunk` into the empty table `out`.
+  virtual void score_into(const PatchPredictions& chunk, ScoreTable& out) const = 0;
+  void pick(const PoolView& pool, index_t budget, const SelectContext& context,
+            Selection& out) const override;
+
+ private:
+  PickRule rule_;
+};
+
+}  // namespace aift
