@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+# aift_add_library(<part> HEADER_DIRS <dir>... SOURCE_DIRS <dir>...)
+#
+# Makes aift_<part> with the alias aift::<part> from include/aift/<HEADER_DIRS>/*.hpp and
+# src/<SOURCE_DIRS>/*.cpp (both globbed: a new file needs no edit of CMake), puts it into an export
+# set of its own, aift_<part>-targets, so that a component finds only its own dependencies, and
+# records it in the global property AIFT_PARTS. Sets <part>_IS_THERE in the caller's scope.
+include_guard(GLOBAL)
+
+function(aift_add_library part)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "HEADER_DIRS;SOURCE_DIRS")
+  if(arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "aift_add_library(${part}): unknown arguments ${arg_UNPARSED_ARGUMENTS}.")
+  endif()
+
+  list(TRANSFORM arg_HEADER_DIRS PREPEND "${PROJECT_SOURCE_DIR}/include/aift/")
+  list(TRANSFORM arg_HEADER_DIRS APPEND "/*.hpp" OUTPUT_VARIABLE header_globs)
+  list(TRANSFORM arg_SOURCE_DIRS PREPEND "${PROJECT_SOURCE_DIR}/src/")
+  list(TRANSFORM arg_SOURCE_DIRS APPEND "/*.cpp" OUTPUT_VARIABLE source_globs)
+  file(GLOB headers CONFIGURE_DEPENDS ${header_globs})
+  file(GLOB sources CONFIGURE_DEPENDS ${source_globs})
+  if(NOT sources)
+    message(STATUS "AIFT: no source of aift::${part} yet, left out")
+    set(${part}_IS_THERE OFF PARENT_SCOPE)
+    return()
+  endif()
+
+  set(target aift_${part})
+  add_library(${target} ${sources})
+  add_library(aift::${part} ALIAS ${target})
+  aift_target_defaults(${target})
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  target_sources(${target} PUBLIC FILE_SET HEADERS
+                 BASE_DIRS "${PROJECT_SOURCE_DIR}/include" FILES ${headers})
+  set_target_properties(${target} PROPERTIES
+    EXPORT_NAME ${part}
+    VERSION ${PROJECT_VERSION}
+    SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
+    VERIFY_INTERFACE_HEADER_SETS ON)
+
+  # Nothing but aift:: leaves a library. A static library gets there with hidden visibility; a
+  # shared one with a version script, which saves an export macro on every class.
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL "SHARED_LIBRARY")
+    set(script "${PROJECT_SOURCE_DIR}/cmake/exports.map")
+    target_link_options(${target} PRIVATE "LINKER:--version-script=${script}")
+    set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS "${script}")
+  else()
+    set_target_properties(${target} PROPERTIES
+      CXX_VISIBILITY_PRESET hidden
+      VISIBILITY_INLINES_HIDDEN ON)
+  endif()
+
+  install(TARGETS ${target} EXPORT aift_${part}-targets
+          LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}"
+          ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}"
+          RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}"
+          FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+  install(EXPORT aift_${part}-targets NAMESPACE aift::
+          DESTINATION "${CMAKE_INSTALL_LIBDIR}/cmake/aift")
+  set_property(GLOBAL APPEND PROPERTY AIFT_PARTS ${part})
+  set(${part}_IS_THERE ON PARENT_SCOPE)
+endfunction()

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+# The installed package: find_package(aift 0.1 COMPONENTS core io loop torch).
+include_guard(GLOBAL)
+
+get_property(AIFT_PARTS GLOBAL PROPERTY AIFT_PARTS)
+set(_aift_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/aift")
+configure_package_config_file(
+  "${PROJECT_SOURCE_DIR}/cmake/aiftConfig.cmake.in" "${PROJECT_BINARY_DIR}/aiftConfig.cmake"
+  INSTALL_DESTINATION "${_aift_package_dir}" NO_SET_AND_CHECK_MACRO)
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/aiftConfigVersion.cmake"
+                                 COMPATIBILITY SameMinorVersion)
+install(FILES "${PROJECT_BINARY_DIR}/aiftConfig.cmake"
+              "${PROJECT_BINARY_DIR}/aiftConfigVersion.cmake"
+        DESTINATION "${_aift_package_dir}")
+if("io" IN_LIST AIFT_PARTS)
+  install(FILES "${PROJECT_SOURCE_DIR}/cmake/FindAiftOpenCV.cmake"
+          DESTINATION "${_aift_package_dir}")
+endif()
+if("torch" IN_LIST AIFT_PARTS)
+  install(FILES "${PROJECT_SOURCE_DIR}/cmake/FindAiftTorch.cmake"
+          DESTINATION "${_aift_package_dir}")
+endif()
+install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${PROJECT_SOURCE_DIR}/NOTICE"
+        DESTINATION "${CMAKE_INSTALL_DOCDIR}")

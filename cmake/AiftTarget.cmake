@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+# aift_target_defaults(target): what every target of ours is compiled with. Target properties only.
+include_guard(GLOBAL)
+
+set(_aift_gnu_like "$<COMPILE_LANG_AND_ID:CXX,GNU,Clang,AppleClang>")
+
+function(aift_target_defaults target)
+  set_target_properties(${target} PROPERTIES
+    CXX_EXTENSIONS OFF
+    CXX_STANDARD_REQUIRED ON
+    INSTALL_RPATH_USE_LINK_PATH ON)
+  target_compile_features(${target} PRIVATE cxx_std_20)
+  target_compile_options(${target} PRIVATE
+    "$<${_aift_gnu_like}:-Wall;-Wextra;-Wpedantic;-Wconversion;-Wno-sign-conversion>")
+  if(AIFT_WERROR)
+    target_compile_options(${target} PRIVATE "$<${_aift_gnu_like}:-Werror>")
+  endif()
+  if(AIFT_SANITIZE)
+    list(JOIN AIFT_SANITIZE "," _sanitizers)
+    target_compile_options(${target} PRIVATE -fsanitize=${_sanitizers} -fno-omit-frame-pointer
+                           -fno-sanitize-recover=all)
+    target_link_options(${target} PRIVATE -fsanitize=${_sanitizers})
+  endif()
+endfunction()
+
+# aift_precompile_torch(target): <torch/torch.h> as a precompiled header (it costs 25 s per source
+# file without). One header is shared: a target compiled with the same flags as aift_torch reuses
+# the one of aift_torch.
+function(aift_precompile_torch target)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(${target} PRIVATE -fpch-preprocess)  # for ccache
+  endif()
+  if(target STREQUAL "aift_torch" OR NOT TARGET aift_torch)
+    target_precompile_headers(${target} PRIVATE <torch/torch.h>)
+  else()
+    target_precompile_headers(${target} REUSE_FROM aift_torch)
+  endif()
+endfunction()

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+# cmake -D COMPILER= -D SOURCE= -D FLAGS= -P check_compile_fail.cmake; see AiftCompileFail.cmake.
+cmake_minimum_required(VERSION 3.25)
+
+file(STRINGS "${SOURCE}" expect REGEX "^// expect: ")
+string(REGEX REPLACE "^// expect: " "" expect "${expect}")
+if(expect STREQUAL "")
+  message(FATAL_ERROR "${SOURCE} must hold a line '// expect: <regular expression>'.")
+endif()
+
+set(command "${COMPILER}" -std=c++20 -fsyntax-only -Werror=unused-result "@${FLAGS}")
+execute_process(COMMAND ${command} "${SOURCE}" RESULT_VARIABLE result ERROR_VARIABLE errors)
+if(NOT result EQUAL 0)
+  message(FATAL_ERROR "Without the bad line the source must compile; the compiler said:\n${errors}")
+endif()
+execute_process(COMMAND ${command} -DAIFT_COMPILE_FAIL "${SOURCE}"
+                RESULT_VARIABLE result ERROR_VARIABLE errors)
+if(result EQUAL 0)
+  message(FATAL_ERROR "With the bad line the source must not compile, but it does.")
+endif()
+if(NOT errors MATCHES "${expect}")
+  message(FATAL_ERROR "The compiler refused the bad line for another reason than '${expect}':\n"
+                      "${errors}")
+endif()
