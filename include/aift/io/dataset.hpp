@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <aift/augment/augmenter.hpp>
+#include <aift/core/types.hpp>
+
+namespace aift::io {
+
+/// Which side of the evaluation a candidate is on.
+enum class Split : std::uint8_t { unset = 0, pool = 1, test = 2 };
+
+/// How a data set is read.
+struct DatasetOptions {
+  /// The classes and their order. Empty: the labels that occur, sorted bytewise.
+  std::vector<std::string> classes;
+  /// Refuse a candidate without a label (a simulated reader could not answer for it).
+  bool require_labels = false;
+};
+
+/// Candidates and what is known about them; vectors without another remark are [size()].
+struct Dataset {
+  std::filesystem::path root;      ///< what relative paths are relative to
+  std::vector<std::string> paths;  ///< as the manifest gives them
+  std::vector<std::uint64_t> ids;  ///< candidate_id(paths[i]): the key of a candidate's randomness
+  std::vector<label_t> labels;     ///< index into class_names, or kUnlabelled
+  std::vector<index_t> groups;     ///< index into group_names; numbered as they first occur
+  std::vector<std::string>
+      group_names;  ///< a candidate with no group is one of its own, named by path
+  std::vector<std::string>
+      class_names;                  ///< [K]; empty when nothing is labelled and none were named
+  std::vector<std::uint8_t> split;  ///< Split; unset everywhere or nowhere
+  std::vector<std::string> extra_columns;       ///< further columns of the manifest, in order
+  std::vector<std::vector<std::string>> extra;  ///< [size()][extra_columns]; empty if no columns
+
+  [[nodiscard]] index_t size() const noexcept { return static_cast<index_t>(paths.size()); }
+  [[nodiscard]] index_t classes() const noexcept {
+    return static_cast<index_t>(class_names.size());
+  }
+  [[nodiscard]] std::filesystem::path file(index_t i) const {
+    return root / paths[static_cast<std::size_t>(i)];
+  }
+  [[nodiscard]] CandidateRef ref(index_t i) const { return {i, ids[static_cast<std::size_t>(i)]}; }
+};
+
+/// Stable number of a candidate: FNV-1a (64 bit) of the bytes of its path, then splitmix64. Moving
+/// a data set to another folder or reordering its manifest leaves it, and so the views and draws,
+/// unchanged.
+[[nodiscard]] std::uint64_t candidate_id(std::string_view path) noexcept;
+
+/// Reads a manifest, or a folder.
+///
+/// manifest  CSV `path,label[,group][,split]` and any further columns, which are kept. Paths are
+///           relative to the manifest, or absolute. Empty label = unlabelled, no label column = all
+///           are; empty group = a group of its own; split = `pool` or `test` for every row, or no
+///           split column. `train` is read as `pool`, and `val` as `test` where no row says `test`.
+/// folder    with a manifest.csv: that one. Otherwise the images (jpg, jpeg, png, bmp, tif, tiff)
+/// in
+///           each sub-folder, at any depth, are labelled with the sub-folder's name; images
+///           directly in the folder are unlabelled. Names that start with a point are left out.
+///           Order: bytewise.
+///
+/// Only names are looked at, no image is opened (that is `check_images`).
+/// throws  IoError naming the file and, in a manifest, the line: neither manifest nor folder, no
+/// image at
+///         all, no `path` column, an empty, duplicate or missing path, a label that is not among
+///         `classes`, an unknown or partly empty split, a group in pool and test, two paths with
+///         one id. ValueError: fewer than two classes or a class named twice; a class that no pool
+///         candidate has while a test candidate does; no label where `require_labels`; and, when
+///         all are labelled and there is no split column, a class within a single group (one image,
+///         say): it could not be on both sides.
+[[nodiscard]] Dataset read_dataset(const std::filesystem::path& manifest_or_folder,
+                                   const DatasetOptions& options = {});
+
+}  // namespace aift::io
