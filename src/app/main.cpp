@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <aift/core/error.hpp>
+#include <aift/core/version.hpp>
+
+#include "src/app/commands.hpp"
+#include "src/app/console.hpp"
+#include "src/app/suggest.hpp"
+
+namespace {
+
+using namespace aift;
+using namespace aift::app;
+
+/// The sub-command that was named, or the program itself.
+const CLI::App& named_command(const CLI::App& app) {
+  const auto named = app.get_subcommands();
+  return named.empty() ? app : *named.front();
+}
+
+std::string help_hint(const CLI::App& app) {
+  const CLI::App& command = named_command(app);
+  return &command == &app ? "`aift --help`" : fmt::format("`aift {} --help`", command.get_name());
+}
+
+/// What to say about a word that nothing of the command line takes.
+std::string unexpected(const CLI::App& app, const std::string& word) {
+  const CLI::App& command = named_command(app);
+  std::vector<std::string> known;
+  const bool option = word.starts_with("-");
+  if (option) {
+    for (const CLI::Option* candidate : command.get_options()) {
+      for (const std::string& name : candidate->get_lnames()) known.push_back("--" + name);
+    }
+  } else if (&command == &app) {
+    for (const CLI::App* candidate : app.get_subcommands({})) known.push_back(candidate->get_name());
+  }
+  const std::string typed = word.substr(0, word.find('='));
+  const std::string nearest = known.empty() ? "" : closest(typed, known);
+  const std::string what = option ? "option" : (&command == &app ? "command" : "argument");
+  const std::string where = &command == &app ? "aift" : "aift " + command.get_name();
+  std::string text = fmt::format("{} has no {} '{}'", where, what, typed);
+  if (!nearest.empty()) {
+    text += fmt::format("; did you mean '{}'?", nearest);
+  } else if (what == "argument") {
+    text = fmt::format("{} does not take the argument '{}'; see {}.", where, word, help_hint(app));
+  } else {
+    text += fmt::format("; see {}.", help_hint(app));
+  }
+  return text;
+}
+
+std::string usage_error(const CLI::App& app, const CLI::ParseError& error) {
+  const std::vector<std::string> left = app.remaining(true);
+  if (!left.empty()) return unexpected(app, left.front());
+  if (app.get_subcommands().empty()) {
+    std::string names;
+    for (const CLI::App* command : app.get_subcommands({})) {
+      names += (names.empty() ? "" : ", ") + command->get_name();
+    }
+    return fmt::format("a command was expected and none came; take one of {} (see `aift --help`).",
+                       names);
+  }
+  std::string text = error.what();
+  while (!text.empty() && (text.back() == '.' || text.back() == '\n')) text.pop_back();
+  return fmt::format("{}; see {}.", text, help_hint(app));
+}
+
+int fail(int status, const std::string& sentence) {
+  fmt::print(stderr, "aift: {}\n", sentence);
+  return status;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{
+      "AIFT finds the few images that are worth an expert's label: it scores a pool of unlabelled\n"
+      "images by how much a network disagrees with itself over augmented views, asks for the labels\n"
+      "of the hardest, fine-tunes, and repeats.",
+      "aift"};
+  app.set_version_flag("--version", "aift " + std::string(version()));
+  app.set_help_all_flag("--help-all", "Help of every command");
+  app.require_subcommand(1);
+  app.footer(
+      "Example:\n"
+      "  aift run --data images/ --model efficientnet_lite0 --weights imagenet --selector aift \\\n"
+      "           --budget 20 --rounds 6 --out runs/first\n"
+      "\n"
+      "Exit status: 0 good, 2 bad usage or bad input, 1 failure, 130 interrupted.");
+  add_score_command(app);
+  add_run_command(app);
+  add_models_command(app);
+  add_report_command(app);
+
+  install_signal_handlers();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& wanted) {  // --help, --version
+    return app.exit(wanted);
+  } catch (const CLI::RuntimeError& chosen) {
+    return chosen.get_exit_code();
+  } catch (const CLI::ParseError& error) {
+    return fail(kExitBadInput, usage_error(app, error));
+  } catch (const CancelledError& error) {
+    return fail(kExitInterrupted, error.what());
+  } catch (const DeviceError& error) {
+    return fail(kExitFailure, error.what());
+  } catch (const Error& error) {  // ShapeError, ValueError, IoError: what the user gave
+    return fail(kExitBadInput, error.what());
+  } catch (const std::exception& error) {
+    return fail(kExitFailure, fmt::format("unexpected failure: {}", error.what()));
+  }
+  // What stands in a buffer must reach its reader: a full disk behind stdout is a failure.
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    return fail(kExitFailure, "the output could not be written to stdout; is the disk full?");
+  }
+  return kExitGood;
+}
