@@ -20,8 +20,8 @@ struct CandidateRef {
 
 /// What happens beyond the edge of an image.
 enum class Border : std::uint8_t {
-  reflect,   ///< mirrored at the edge, edge pixel not repeated
-  constant,  ///< a constant grey value
+  reflect,   ///< mirrored at the centre of the edge pixel, which is not repeated: c b | a b c
+  constant,  ///< a constant grey value, before the plan's colour changes
 };
 
 /// How one patch is made from its source; everything is in here, nothing is drawn while rendering.
@@ -31,8 +31,13 @@ struct PatchPlan {
   index_t round = 0;
   index_t index = 0;  ///< patch number within the candidate; scoring patch 0 is the identity
 
-  /// Output to source, both in normalised coordinates: (-1,-1) is the outer corner of the top left
-  /// pixel, (1,1) that of the bottom right: source = m * (u, v, 1).
+  /// Output to source. Output coordinates u, v are normalised: (-1,-1) is the outer corner of the
+  /// top left pixel, (1,1) that of the bottom right. The linear part acts on *pixels* of the
+  /// source, measured from its centre, so that a rotation is a true one whatever the image's shape:
+  ///   dx = m[0] (u W/2) + m[1] (v H/2) + m[2] W/2
+  ///   dy = m[3] (u W/2) + m[4] (v H/2) + m[5] H/2     (W, H: size of the source)
+  /// The identity stretches the whole source onto the output. For W = H this is source = m (u,v,1)
+  /// in normalised coordinates.
   std::array<double, 6> matrix = {1, 0, 0, 0, 1, 0};
   Border border = Border::reflect;
   std::uint8_t border_value = 0;
