@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <aift/augment/augmenter.hpp>
+#include <aift/core/types.hpp>
+#include <aift/loop/metrics.hpp>
+#include <aift/loop/trainer.hpp>
+
+namespace aift {
+
+/// One candidate that was asked for, and why.
+struct Pick {
+  CandidateRef candidate;
+  std::string path;             ///< as the data set names it
+  std::string group;            ///< name of its group
+  label_t label = kUnlabelled;  ///< the answer; kUnlabelled: not yet, or the reader could not tell
+  double score = 0;             ///< NaN: the rule that picked it makes no score; also the next two
+  double entropy = 0;           ///< nats
+  double diversity = 0;         ///< nats
+  label_t dominant = kUnlabelled;  ///< class of the largest mean probability, when scored
+  std::vector<std::int32_t> kept;  ///< kept patches, most confident first; empty: not scored
+  index_t patches = 0;             ///< q; 0: the model was not asked
+  std::vector<float>
+      probabilities;   ///< [q, K] of the model that picked; empty: of no trained model
+  std::string reason;  ///< one short sentence
+};
+
+/// Wall time of the parts of a round, seconds.
+struct RoundTimes {
+  double score = 0;  ///< predicting and scoring the pool, picking, explaining the picks
+  double label = 0;  ///< until the oracle answered
+  double train = 0;
+  double test = 0;
+};
+
+/// One query, its labels, and the model they led to.
+struct RoundRecord {
+  index_t round = 0;
+  std::string rule;         ///< what picked: a selector's name, or "random" or "imagenet" (first)
+  std::vector<Pick> picks;  ///< best first
+  index_t labels = 0;       ///< labels in all after this round
+  /// A model was trained in this round. False where the labels to train on are all of one class:
+  /// the current model stays.
+  bool trained = false;
+  /// Some round up to this one trained a model. While false, `metrics` are those of the one honest
+  /// predictor there is, the frequencies of the labels so far ((n_k + 1) / (n + K) for every
+  /// image).
+  bool has_model = false;
+  std::string model_file;  ///< in the run folder; empty when nothing was trained in this round
+  Metrics metrics;         ///< on the test set; NaN without one
+  /// Share of the new labels that the model already had right when it picked (mean probability of
+  /// the scoring views); NaN when no trained model had a say.
+  double agreement = 0;
+  FitReport fit;
+  RoundTimes times;
+};
+
+/// A candidate that takes no part, and why.
+struct ExcludedCandidate {
+  CandidateRef candidate;
+  std::string path;
+  std::string reason;
+};
+
+/// What must be equal for a resumed run to go on exactly as it would have: facts by name (build,
+/// compiler, version, processor, threads, data, options). Only compared, never interpreted.
+struct Fingerprint {
+  std::vector<std::pair<std::string, std::string>> facts;
+  void add(std::string name, std::string value) {
+    facts.emplace_back(std::move(name), std::move(value));
+  }
+  /// One sentence part per fact that differs or exists on one side only ("threads: 2, now 4");
+  /// empty: equal.
+  [[nodiscard]] std::vector<std::string> differences(const Fingerprint& now) const;
+};
+
+/// Facts about this machine and build: library version, build (identifier the linker put into the
+/// program), compiler, processor with its instruction sets, threads. `threads` 0: all of them.
+[[nodiscard]] Fingerprint machine_fingerprint(index_t threads = 0);
+
+/// Why a run ended.
+struct StopReason {
+  std::string rule;    ///< name of the stopping rule
+  std::string reason;  ///< one sentence
+};
+
+/// The whole history of a run: `state.json`, the single commit point of every step. Everything else
+/// in a run folder is made from it, or named in it.
+struct RunState {
+  std::uint64_t seed = 0;
+  std::vector<std::string> class_names;
+  Fingerprint fingerprint;
+  index_t pool = 0;                         ///< candidates that could be asked for at the start
+  index_t test = 0;                         ///< candidates that the metrics are computed on
+  std::vector<RoundRecord> rounds;          ///< finished ones
+  std::optional<RoundRecord> pending;       ///< asked for, perhaps answered, not yet trained on
+  bool answered = false;                    ///< the picks of `pending` carry their labels
+  std::vector<ExcludedCandidate> excluded;  ///< unreadable images, each once
+  std::optional<StopReason> stop;
+
+  /// Candidates with a label in finished rounds and, when answered, in the pending one.
+  [[nodiscard]] index_t labels() const noexcept;
+};
+
+/// JSON text of a state and back; NaN is written as null. Doubles come back exactly.
+/// throws IoError naming `name` when the text is no state or of an unknown version
+[[nodiscard]] std::string to_json(const RunState& state);
+[[nodiscard]] RunState run_state_from_json(const std::string& text, const std::string& name);
+
+/// Reads `state.json` of a run folder. throws IoError naming the folder when it holds no run
+[[nodiscard]] RunState read_run_state(const std::filesystem::path& folder);
+
+/// The tables of a run folder as text (DESIGN section 8): curve.csv, picks.csv, times.csv, of the
+/// finished rounds. Numbers print shortest round-trip; a metric that is not defined is `nan`, a
+/// score that the rule does not make is an empty field.
+[[nodiscard]] std::string curve_csv(const RunState& state);
+[[nodiscard]] std::string picks_csv(const RunState& state);
+[[nodiscard]] std::string times_csv(const RunState& state);
+
+}  // namespace aift
