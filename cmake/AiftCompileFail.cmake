@@ -16,9 +16,8 @@ function(aift_add_compile_fail source library)
   set(flags_file "${CMAKE_CURRENT_BINARY_DIR}/${name}.flags")
   set(includes "$<TARGET_PROPERTY:${flags_target},INCLUDE_DIRECTORIES>")
   set(definitions "$<TARGET_PROPERTY:${flags_target},COMPILE_DEFINITIONS>")
-  set(options "$<TARGET_PROPERTY:${flags_target},COMPILE_OPTIONS>")
-  file(GENERATE OUTPUT "${flags_file}" TARGET ${flags_target} CONTENT
-"$<$<BOOL:${includes}>:-isystem$<JOIN:${includes},\n-isystem>\n>\
+  file(GENERATE OUTPUT "${flags_file}" CONTENT "\
+$<$<BOOL:${includes}>:-I$<JOIN:${includes},\n-I>\n>\
 $<$<BOOL:${definitions}>:-D$<JOIN:${definitions},\n-D>\n>")
   add_test(NAME "compile_fail/${name}"
     COMMAND "${CMAKE_COMMAND}" -D "COMPILER=${CMAKE_CXX_COMPILER}" -D "SOURCE=${path}"

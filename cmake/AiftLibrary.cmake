@@ -51,12 +51,14 @@ function(aift_add_library part)
       VISIBILITY_INLINES_HIDDEN ON)
   endif()
 
+  # One install component per part as well: cmake --install build --component aift_core.
   install(TARGETS ${target} EXPORT aift_${part}-targets
-          LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}"
-          ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}"
-          RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}"
-          FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
-  install(EXPORT aift_${part}-targets NAMESPACE aift::
+          LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT aift_${part}
+                  NAMELINK_COMPONENT aift_${part}
+          ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT aift_${part}
+          RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT aift_${part}
+          FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT aift_${part})
+  install(EXPORT aift_${part}-targets NAMESPACE aift:: COMPONENT aift_${part}
           DESTINATION "${CMAKE_INSTALL_LIBDIR}/cmake/aift")
   set_property(GLOBAL APPEND PROPERTY AIFT_PARTS ${part})
   set(${part}_IS_THERE ON PARENT_SCOPE)

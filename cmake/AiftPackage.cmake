@@ -2,7 +2,6 @@
 # The installed package: find_package(aift 0.1 COMPONENTS core io loop torch).
 include_guard(GLOBAL)
 
-get_property(AIFT_PARTS GLOBAL PROPERTY AIFT_PARTS)
 set(_aift_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/aift")
 configure_package_config_file(
   "${PROJECT_SOURCE_DIR}/cmake/aiftConfig.cmake.in" "${PROJECT_BINARY_DIR}/aiftConfig.cmake"
@@ -11,14 +10,14 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/aiftConfigVersion.cmake"
                                  COMPATIBILITY SameMinorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/aiftConfig.cmake"
               "${PROJECT_BINARY_DIR}/aiftConfigVersion.cmake"
-        DESTINATION "${_aift_package_dir}")
-if("io" IN_LIST AIFT_PARTS)
-  install(FILES "${PROJECT_SOURCE_DIR}/cmake/FindAiftOpenCV.cmake"
-          DESTINATION "${_aift_package_dir}")
-endif()
-if("torch" IN_LIST AIFT_PARTS)
-  install(FILES "${PROJECT_SOURCE_DIR}/cmake/FindAiftTorch.cmake"
-          DESTINATION "${_aift_package_dir}")
-endif()
+        DESTINATION "${_aift_package_dir}" COMPONENT aift_core)
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${PROJECT_SOURCE_DIR}/NOTICE"
-        DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+        DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT aift_core)
+if(TARGET aift_io)
+  install(FILES "${PROJECT_SOURCE_DIR}/cmake/FindAiftOpenCV.cmake"
+          DESTINATION "${_aift_package_dir}" COMPONENT aift_io)
+endif()
+if(TARGET aift_torch)
+  install(FILES "${PROJECT_SOURCE_DIR}/cmake/FindAiftTorch.cmake"
+          DESTINATION "${_aift_package_dir}" COMPONENT aift_torch)
+endif()

@@ -10,6 +10,8 @@ function(aift_target_defaults target)
     CXX_STANDARD_REQUIRED ON
     INSTALL_RPATH_USE_LINK_PATH ON)
   target_compile_features(${target} PRIVATE cxx_std_20)
+  # Private headers are included by their path from the root: "src/io/report_html.hpp".
+  target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}")
   target_compile_options(${target} PRIVATE
     "$<${_aift_gnu_like}:-Wall;-Wextra;-Wpedantic;-Wconversion;-Wno-sign-conversion>")
   if(AIFT_WERROR)
