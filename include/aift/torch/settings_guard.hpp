@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <aift/core/types.hpp>
+
+namespace aift::nn {
+
+/// Sets what LibTorch keeps process-wide and puts it back at the end of the scope: the number of
+/// intra-op threads and, for the calling thread, gradient recording.
+///
+/// LibTorch's global generators and the caller's other settings are never touched.
+/// thread rule: guards nest within one thread; two threads must not set thread counts at once
+class SettingsGuard {
+ public:
+  /// threads  intra-op threads inside the scope; 0: as it is
+  /// gradients  whether operations inside the scope are recorded for differentiation
+  explicit SettingsGuard(int threads = 0, bool gradients = false);
+  ~SettingsGuard();
+  SettingsGuard(const SettingsGuard&) = delete;
+  SettingsGuard& operator=(const SettingsGuard&) = delete;
+
+ private:
+  int threads_before_;
+  int threads_;
+  bool gradients_before_;
+};
+
+/// Intra-op threads that LibTorch uses now; part of the fingerprint of a run, because results of a
+/// forward pass may depend on it.
+[[nodiscard]] int torch_threads();
+
+/// Sets it for the process; programs call it once, before anything else of this part.
+void set_torch_threads(int threads);
+
+/// "2.11.0", and how convolutions are computed: for the fingerprint of a run.
+[[nodiscard]] const char* torch_version() noexcept;
+
+}  // namespace aift::nn
