@@ -72,8 +72,9 @@ enum class ElementType : std::uint8_t { f64, f32, f16, bf16, i64, i32, u8, boole
   }
 }
 
-/// ElementType of a C++ type; defined for double, float, half_t, bfloat16_t, int64, int32, uint8
-/// and bool.
+/// ElementType of a C++ type: double, float, half_t, bfloat16_t, int64, int32, uint8. A bool in a
+/// file is a byte and read as uint8: any bit pattern may come, and not every one is a valid C++
+/// bool.
 template <class T>
 struct element_type_of;
 template <>
@@ -103,10 +104,6 @@ struct element_type_of<std::int32_t> {
 template <>
 struct element_type_of<std::uint8_t> {
   static constexpr ElementType value = ElementType::u8;
-};
-template <>
-struct element_type_of<bool> {
-  static constexpr ElementType value = ElementType::boolean;
 };
 
 }  // namespace aift::io

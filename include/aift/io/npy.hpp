@@ -32,7 +32,7 @@ struct NpyArray {
       n *= extent;
     return n;
   }
-  /// The elements; throws ValueError when the array has another type.
+  /// The elements (of bool as uint8); throws ValueError when the array has another type.
   template <class T>
   [[nodiscard]] std::span<const T> values() const {
     expect_type(element_type_of<T>::value);

@@ -28,7 +28,7 @@ struct TensorView {
       n *= extent;
     return n;
   }
-  /// The elements; throws ValueError naming the tensor when it has another type.
+  /// The elements (of bool as uint8); throws ValueError naming the tensor when it has another type.
   template <class T>
   [[nodiscard]] std::span<const T> values() const {
     expect_type(element_type_of<T>::value);

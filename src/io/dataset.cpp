@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <aift/io/dataset.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <map>
+#include <optional>
+#include <set>
+#include <string_view>
+#include <system_error>
+#include <unordered_map>
+#include <utility>
+
+#include <aift/core/error.hpp>
+#include <aift/io/csv.hpp>
+
+namespace aift::io {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kManifest = "manifest.csv";
+constexpr std::array<std::string_view, 6> kExtensions = {".jpg", ".jpeg", ".png",
+                                                         ".bmp", ".tif",  ".tiff"};
+
+/// What a manifest or folder says about one candidate, before it is checked.
+struct Row {
+  std::string path;
+  std::string label;
+  std::string group;
+  std::string split;
+  index_t line = 0;  // 0: a folder, which has none
+};
+
+/// A manifest or folder as it was found.
+struct Listing {
+  std::string name;  // for messages
+  fs::path root;
+  std::vector<Row> rows;
+  bool has_split = false;
+  std::vector<std::string> extra_columns;
+  std::vector<std::vector<std::string>> extra;
+
+  /// "data/manifest.csv, line 7"
+  [[nodiscard]] std::string place(const Row& row) const {
+    return row.line > 0 ? fmt::format("{}, line {}", name, row.line) : name;
+  }
+};
+
+// ------------------------------------------------------------------------------------ reading
+
+Listing read_manifest(const fs::path& file) {
+  CsvTable table = read_csv(file);
+  Listing listing;
+  listing.name = file.string();
+  listing.root = file.parent_path();
+  const auto path = table.column("path");
+  AIFT_EXPECT(path, IoError,
+              "{} has no column \"path\"; expected path,label[,group][,split]; got \"{}\"{}.",
+              listing.name, fmt::join(table.header, ","),
+              table.header.size() == 1 && table.header[0].find(';') != std::string::npos
+                  ? " (separate the columns with commas)"
+                  : "");
+  const auto label = table.column("label");
+  const auto group = table.column("group");
+  const auto split = table.column("split");
+  listing.has_split = split.has_value();
+  std::vector<std::size_t> further;
+  for (std::size_t c = 0; c < table.header.size(); ++c) {
+    if (c == path || c == label || c == group || c == split) continue;
+    further.push_back(c);
+    listing.extra_columns.push_back(table.header[c]);
+  }
+
+  for (CsvRow& row : table.rows) {
+    if (!further.empty()) {
+      auto& extra = listing.extra.emplace_back();
+      for (const std::size_t c : further)
+        extra.push_back(std::move(row.fields[c]));
+    }
+    const auto take = [&row](std::optional<std::size_t> column) {
+      return column ? std::move(row.fields[*column]) : std::string();
+    };
+    listing.rows.push_back({take(path), take(label), take(group), take(split), row.line});
+  }
+  AIFT_EXPECT(!listing.rows.empty(), IoError,
+              "{} lists no image; expected one line per image below the header.", listing.name);
+  return listing;
+}
+
+bool is_hidden(const fs::path& file) { return file.filename().string().starts_with('.'); }
+
+bool has_image_extension(const fs::path& file) {
+  std::string extension = file.extension().string();
+  for (char& c : extension)
+    c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
+}
+
+Listing read_folder(const fs::path& place) {
+  const fs::path folder = place.has_filename() ? place : place.parent_path();  // "data/" is "data"
+  Listing listing;
+  listing.name = folder.string();
+  listing.root = folder;
+  const auto add = [&](const fs::path& file, const std::string& label) {
+    if (!is_hidden(file) && has_image_extension(file) && fs::is_regular_file(file)) {
+      listing.rows.push_back({file.lexically_relative(folder).generic_string(), label, "", "", 0});
+    }
+  };
+  try {
+    for (const fs::directory_entry& top : fs::directory_iterator(folder)) {
+      if (is_hidden(top.path())) continue;
+      if (!top.is_directory()) {
+        add(top.path(), "");
+        continue;
+      }
+      const std::string label = top.path().filename().string();
+      for (auto it = fs::recursive_directory_iterator(top.path());
+           it != fs::recursive_directory_iterator(); ++it) {
+        if (it->is_directory()) {
+          if (is_hidden(it->path())) it.disable_recursion_pending();
+        } else {
+          add(it->path(), label);
+        }
+      }
+    }
+  } catch (const fs::filesystem_error& error) {
+    throw IoError(
+        fmt::format("{} could not be listed: {}.", error.path1().string(), error.code().message()));
+  }
+  AIFT_EXPECT(
+      !listing.rows.empty(), IoError,
+      "{} holds no images; expected a {} or one sub-folder of jpg, png, bmp or tiff images per "
+      "class.",
+      listing.name, kManifest);
+  std::sort(listing.rows.begin(), listing.rows.end(),
+            [](const Row& a, const Row& b) { return a.path < b.path; });
+  return listing;
+}
+
+Listing read_listing(const fs::path& place) {
+  std::error_code error;
+  const fs::file_status status = fs::status(place, error);
+  if (fs::is_directory(status)) {
+    const fs::path manifest = place / kManifest;
+    return fs::exists(manifest, error) ? read_manifest(manifest) : read_folder(place);
+  }
+  AIFT_EXPECT(fs::exists(status), IoError,
+              "{} is not there; expected a {} or a folder with one sub-folder per class.",
+              place.string(), kManifest);
+  return read_manifest(place);
+}
+
+// ----------------------------------------------------------------------------------- checking
+
+void add_paths(const Listing& listing, Dataset& data) {
+  std::unordered_map<std::string, index_t> seen;  // one spelling per file: "./a.png" is "a.png"
+  std::unordered_map<std::uint64_t, std::size_t> owners;  // of an id
+  for (const Row& row : listing.rows) {
+    AIFT_EXPECT(!row.path.empty(), IoError, "{}: the path is empty; name an image.",
+                listing.place(row));
+    const auto [first, fresh] =
+        seen.emplace((data.root / row.path).lexically_normal().string(), row.line);
+    AIFT_EXPECT(fresh, IoError, "{}: {} is listed before, on line {}; list every image once.",
+                listing.place(row), row.path, first->second);
+    std::error_code error;
+    AIFT_EXPECT(row.line == 0 || fs::is_regular_file(data.root / row.path, error), IoError,
+                "{}: {} is not there; paths are relative to the manifest's folder.",
+                listing.place(row), row.path);
+    const std::uint64_t id = candidate_id(row.path);
+    const auto [owner, unused] = owners.emplace(id, data.paths.size());
+    AIFT_EXPECT(unused, IoError,
+                "{}: {} and {} have the same 64-bit number by chance; rename one of the two.",
+                listing.place(row), row.path, data.paths[owner->second]);
+    data.paths.push_back(row.path);
+    data.ids.push_back(id);
+  }
+}
+
+void add_labels(const Listing& listing, const DatasetOptions& options, Dataset& data) {
+  data.class_names = options.classes;
+  if (options.classes.empty()) {
+    std::set<std::string> names;
+    for (const Row& row : listing.rows) {
+      if (!row.label.empty()) names.insert(row.label);
+    }
+    data.class_names.assign(names.begin(), names.end());
+  }
+  std::map<std::string_view, label_t> numbers;
+  for (const std::string& name : data.class_names) {
+    AIFT_EXPECT(!name.empty(), ValueError, "A class needs a name; got an empty one.");
+    const bool fresh = numbers.emplace(name, static_cast<label_t>(numbers.size())).second;
+    AIFT_EXPECT(fresh, ValueError, "The class \"{}\" is named twice; name every class once.", name);
+  }
+  for (const Row& row : listing.rows) {
+    if (row.label.empty()) {
+      AIFT_EXPECT(
+          !options.require_labels, ValueError,
+          "{}: {} has no label; every image needs one here, since the labels stand in for the "
+          "reader.",
+          listing.place(row), row.path);
+      data.labels.push_back(kUnlabelled);
+      continue;
+    }
+    const auto number = numbers.find(row.label);
+    AIFT_EXPECT(
+        number != numbers.end(), IoError,
+        "{}: the label \"{}\" is not one of the classes {}; correct it or name it as a class.",
+        listing.place(row), row.label, fmt::join(data.class_names, ", "));
+    data.labels.push_back(number->second);
+  }
+  AIFT_EXPECT(
+      data.class_names.size() != 1, ValueError,
+      "{} has one class only, \"{}\"; a classifier needs at least two, so add images of another "
+      "or name all classes.",
+      listing.name, data.class_names.front());
+}
+
+void add_groups(const Listing& listing, Dataset& data) {
+  std::unordered_map<std::string_view, index_t> numbers;
+  for (const Row& row : listing.rows) {
+    auto number = static_cast<index_t>(data.group_names.size());
+    if (!row.group.empty()) number = numbers.emplace(row.group, number).first->second;
+    if (number == static_cast<index_t>(data.group_names.size())) {
+      data.group_names.push_back(row.group.empty() ? row.path : row.group);
+    }
+    data.groups.push_back(number);
+  }
+}
+
+void add_split(const Listing& listing, Dataset& data) {
+  data.split.assign(listing.rows.size(), static_cast<std::uint8_t>(Split::unset));
+  if (!listing.has_split) return;
+  const auto is = [](std::string_view word) {
+    return [word](const Row& row) { return row.split == word; };
+  };
+  const auto& rows = listing.rows;
+  if (std::all_of(rows.begin(), rows.end(), is(""))) return;  // as without the column
+  const bool has_test = std::any_of(rows.begin(), rows.end(), is("test"));
+
+  std::vector<std::uint8_t> side(data.group_names.size(), static_cast<std::uint8_t>(Split::unset));
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const std::string& word = rows[i].split;
+    AIFT_EXPECT(
+        !word.empty(), IoError,
+        "{}: the split is empty while other rows have one; fill all with pool or test, or none.",
+        listing.place(rows[i]));
+    AIFT_EXPECT(word != "val" || !has_test, IoError,
+                "{}: the splits val and test are both there; say pool or test for every row.",
+                listing.place(rows[i]));
+    const bool pool = word == "pool" || word == "train";
+    AIFT_EXPECT(pool || word == "test" || word == "val", IoError,
+                "{}: the split must be pool or test; got \"{}\".", listing.place(rows[i]), word);
+    const auto split = static_cast<std::uint8_t>(pool ? Split::pool : Split::test);
+    auto& of_group = side[static_cast<std::size_t>(data.groups[i])];
+    AIFT_EXPECT(
+        of_group == 0 || of_group == split, IoError,
+        "{}: group \"{}\" is in the pool and in the test set; put all of a group on one side.",
+        listing.place(rows[i]), rows[i].group);
+    of_group = split;
+    data.split[i] = split;
+  }
+}
+
+/// What no split or oracle could mend later.
+void expect_usable(const Listing& listing, const Dataset& data) {
+  const std::size_t classes = data.class_names.size();
+  if (data.split.front() != static_cast<std::uint8_t>(Split::unset)) {
+    std::vector<std::uint8_t> in_pool(classes, 0);
+    std::vector<std::uint8_t> in_test(classes, 0);
+    bool pool_is_labelled = true;
+    for (std::size_t i = 0; i < data.labels.size(); ++i) {
+      const bool pool = data.split[i] == static_cast<std::uint8_t>(Split::pool);
+      if (data.labels[i] == kUnlabelled) {
+        pool_is_labelled = pool_is_labelled && !pool;
+      } else {
+        (pool ? in_pool : in_test)[static_cast<std::size_t>(data.labels[i])] = 1;
+      }
+    }
+    for (std::size_t c = 0; c < classes && pool_is_labelled; ++c) {
+      AIFT_EXPECT(
+          in_pool[c] == 1 || in_test[c] == 0, ValueError,
+          "{}: the label \"{}\" is only in the test split; no model can learn it, so put images "
+          "of it into the pool.",
+          listing.name, data.class_names[c]);
+    }
+    return;
+  }
+  if (std::find(data.labels.begin(), data.labels.end(), kUnlabelled) != data.labels.end()) return;
+  constexpr index_t kNone = -1;
+  constexpr index_t kSeveral = -2;
+  std::vector<index_t> group(classes, kNone);
+  std::vector<index_t> images(classes, 0);
+  for (std::size_t i = 0; i < data.labels.size(); ++i) {
+    const auto c = static_cast<std::size_t>(data.labels[i]);
+    ++images[c];
+    if (group[c] == kNone) {
+      group[c] = data.groups[i];
+    } else if (group[c] != data.groups[i]) {
+      group[c] = kSeveral;
+    }
+  }
+  AIFT_EXPECT(std::count_if(images.begin(), images.end(), [](index_t n) { return n > 0; }) >= 2,
+              ValueError,
+              "{}: all {} images have one label; a classifier needs at least two classes.",
+              listing.name, data.labels.size());
+  for (std::size_t c = 0; c < classes; ++c) {
+    AIFT_EXPECT(
+        group[c] < 0 || images[c] > 1, ValueError,
+        "{}: the class \"{}\" has one image, which cannot be in both the pool and the test set; "
+        "add images of it, or give a split column.",
+        listing.name, data.class_names[c]);
+    AIFT_EXPECT(
+        group[c] < 0, ValueError,
+        "{}: all {} images of the class \"{}\" are in one group, which cannot be in both the "
+        "pool and the test set; add another group, or give a split column.",
+        listing.name, images[c], data.class_names[c]);
+  }
+}
+
+}  // namespace
+
+std::uint64_t candidate_id(std::string_view path) noexcept {
+  std::uint64_t hash = 0xCBF29CE484222325U;  // FNV-1a, 64 bit (Fowler, Noll, Vo)
+  for (const char c : path) {
+    hash ^= static_cast<unsigned char>(c);
+    hash *= 0x100000001B3U;
+  }
+  return splitmix64(hash);
+}
+
+Dataset read_dataset(const fs::path& manifest_or_folder, const DatasetOptions& options) {
+  Listing listing = read_listing(manifest_or_folder);
+  Dataset data;
+  data.root = listing.root;
+  add_paths(listing, data);
+  add_labels(listing, options, data);
+  add_groups(listing, data);
+  add_split(listing, data);
+  expect_usable(listing, data);
+  data.extra_columns = std::move(listing.extra_columns);
+  data.extra = std::move(listing.extra);
+  return data;
+}
+
+}  // namespace aift::io
