@@ -16,6 +16,7 @@ class FirstSelector final : public aift::Selector {
  protected:
   void pick(const aift::PoolView&, aift::index_t budget, const aift::SelectContext&,
             aift::Selection& out) const override {
-    for (aift::index_t i = 0; i < budget; ++i) out.indices.push_back(i);
+    for (aift::index_t i = 0; i < budget; ++i)
+      out.indices.push_back(i);
   }
 };

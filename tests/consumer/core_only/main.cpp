@@ -13,10 +13,9 @@
 
 int main() {
   // Three candidates, four patches each, two classes; the second one is undecided.
-  const std::vector<float> probabilities = {
-      0.9F, 0.1F, 0.9F, 0.1F, 0.9F, 0.1F, 0.9F, 0.1F,  //
-      0.5F, 0.5F, 0.6F, 0.4F, 0.4F, 0.6F, 0.5F, 0.5F,  //
-      0.1F, 0.9F, 0.2F, 0.8F, 0.1F, 0.9F, 0.1F, 0.9F};
+  const std::vector<float> probabilities = {0.9F, 0.1F, 0.9F, 0.1F, 0.9F, 0.1F, 0.9F, 0.1F,  //
+                                            0.5F, 0.5F, 0.6F, 0.4F, 0.4F, 0.6F, 0.5F, 0.5F,  //
+                                            0.1F, 0.9F, 0.2F, 0.8F, 0.1F, 0.9F, 0.1F, 0.9F};
   const auto predictions = aift::PatchPredictions::dense(probabilities.data(), 3, 4, 2,
                                                          aift::PredictionKind::probabilities);
   aift::PoolView pool;
