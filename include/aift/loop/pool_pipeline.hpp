@@ -48,7 +48,8 @@ struct PredictedChunk {
 /// chunks    in the order of `candidates`, each candidate once and whole; a candidate that
 ///           `on_unreadable` was told of is missing, and the next chunk starts behind it
 /// result    does not depend on timing or on `workers`
-/// memory    max(3 B, q + 2 B) patches and the predictions of B + q patches, independent of the
+/// memory    max(3 B, q + 3 B) patches, q more per worker, and the predictions of B + q patches,
+/// independent of the
 ///           number of candidates
 /// throws    ValueError (batch, views, workers, features the model does not give), ShapeError,
 ///           CancelledError between batches; whatever a worker, the model or the callback threw.
@@ -61,6 +62,10 @@ void predict_pool(const Model& model, const Augmenter& augmenter, const Source& 
 
 /// Softmax of the logits of n rows, in double: [n, K].
 void softmax_rows(std::span<const float> logits, index_t classes, std::span<double> out);
+
+/// Mean over the views: rows [n, q, K] -> out [n, K]. throws ShapeError
+void mean_over_views(std::span<const double> rows, index_t candidates, index_t views,
+                     index_t classes, std::span<double> out);
 
 /// Per candidate the mean over its q views of the softmax of the logits: [n, K]. Same order and
 /// rules as predict_pool; candidates that cannot be read get NaN when options.on_unreadable is set.

@@ -104,13 +104,19 @@ struct RunState {
   bool answered = false;                    ///< the picks of `pending` carry their labels
   std::vector<ExcludedCandidate> excluded;  ///< unreadable images, each once
   std::optional<StopReason> stop;
+  std::vector<std::string>
+      notes;  ///< what a reader of the run should know ("resumed by force: ...")
 
   /// Candidates with a label in finished rounds and, when answered, in the pending one.
   [[nodiscard]] index_t labels() const noexcept;
 };
 
-/// JSON text of a state and back; NaN is written as null. Doubles come back exactly.
-/// throws IoError naming `name` when the text is no state or of an unknown version
+/// JSON text of a state and back. Keys are the names of the members above, except: `format` "aift
+/// run" and `version` 1 first; a pick's `candidate` is its index and `id` its hexadecimal id;
+/// `seed` is text; `fit` and `fingerprint` are lists of [name, value]; `times` is `seconds` {score,
+/// label, train, test}; `probabilities` is the flat [q K]; `stop` and `pending` may be null. NaN is
+/// written as null. Doubles come back exactly. throws IoError naming `name` when the text is no
+/// state or of an unknown version
 [[nodiscard]] std::string to_json(const RunState& state);
 [[nodiscard]] RunState run_state_from_json(const std::string& text, const std::string& name);
 
