@@ -21,7 +21,8 @@ enum class Place : std::uint8_t { host, device };
 ///
 /// values   row-major [rows, classes]; the rows of candidate i are [offsets[i], offsets[i+1]) when
 ///          ragged, [i * patches, (i+1) * patches) when dense
-/// offsets  N + 1 row numbers in host memory, first 0, strictly increasing; null when dense
+/// offsets  N + 1 row numbers in host memory, strictly increasing, first 0 (of a slice: its first
+///          row), last `rows`; null when dense
 /// ties, errors: the operators that read it validate it and name the first offender
 struct PatchPredictions {
   const void* values = nullptr;
@@ -53,8 +54,9 @@ struct PatchPredictions {
   [[nodiscard]] index_t patch_count(index_t i) const noexcept {
     return row_begin(i + 1) - row_begin(i);
   }
-  /// The candidates [first, first + count) as a view of their own; of a ragged one the offsets stay
-  /// those of the whole (they need not start at 0), values and rows too.
+  /// The candidates [first, first + count) as a view of their own, nothing copied. A ragged slice
+  /// keeps the values and row numbers of the whole: its offsets start at row_begin(first), and `rows`
+  /// ends with its last candidate. ShapeError when the range is not within the candidates.
   [[nodiscard]] PatchPredictions slice(index_t first, index_t count) const;
 };
 

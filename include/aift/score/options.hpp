@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <aift/core/settings.hpp>
 #include <aift/core/types.hpp>
 
 namespace aift {
@@ -29,6 +30,28 @@ struct ScoreOptions {
   EntropyAggregation entropy = EntropyAggregation::sum;
   PairCounting pairs = PairCounting::ordered;
   Precision precision = Precision::double_;
+
+  /// Options from text; what `settings` does not name stays as in `defaults`.
+  ///
+  /// keys   alpha, lambda1, lambda2, eps, entropy=sum|mean, pairs=ordered|unordered,
+  ///        precision=double|single
+  /// throws ValueError (as `validate`, or an unknown word); an unknown key is the caller's business
+  ///        (`Settings::expect_all_used`)
+  [[nodiscard]] static ScoreOptions from(const Settings& settings, const ScoreOptions& defaults);
+  /// The same on top of the default options.
+  [[nodiscard]] static ScoreOptions from(const Settings& settings);
+
+  /// ValueError naming the option that is outside its range.
+  void validate() const;
+
+  friend bool operator==(const ScoreOptions&, const ScoreOptions&) = default;
 };
+
+/// "sum" or "mean".
+[[nodiscard]] std::string_view to_string(EntropyAggregation value) noexcept;
+/// "ordered" or "unordered".
+[[nodiscard]] std::string_view to_string(PairCounting value) noexcept;
+/// "double" or "single".
+[[nodiscard]] std::string_view to_string(Precision value) noexcept;
 
 }  // namespace aift

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <vector>
 
 #include <aift/core/predictions.hpp>
@@ -11,8 +12,9 @@ namespace aift {
 
 /// What a ScoreTable holds besides the numbers that every score needs.
 struct ScoreRequest {
-  bool kept = false;                ///< indices of the kept patches
+  bool kept = false;                ///< indices of the kept patches, and how many patches there were
   bool mean_probabilities = false;  ///< mean prediction of the kept patches, [N, K]
+  friend bool operator==(const ScoreRequest&, const ScoreRequest&) = default;
 };
 
 /// One row per candidate, memory O(N): the result of scoring and the input of picking.
@@ -20,13 +22,15 @@ struct ScoreRequest {
 /// Chunks are appended one after another (`append`), so a pool never has to be in memory as a whole.
 /// score     what the selector ranks by; larger = label first
 /// entropy   nats, over the kept patches, aggregated as the options say
-/// diversity nats, over pairs of kept patches, counted as the options say
+/// diversity nats, over pairs of kept patches, counted as the options say; never negative
 /// dominant  class of the largest mean probability over *all* patches, lowest index on a tie
 /// kept      patch numbers within the candidate, most confident first (lowest index on a tie)
 struct ScoreTable {
   ScoreRequest request;
   PredictionKind form = PredictionKind::probabilities;  ///< which of the two formulas made it
   ScoreOptions options;
+  std::string name;            ///< of the score ("aift"); empty until the first row
+  index_t first_candidate = 0; ///< number of row 0 in the pool: error messages count from it
   index_t classes = 0;
   std::vector<double> score;
   std::vector<double> entropy;
@@ -34,6 +38,7 @@ struct ScoreTable {
   std::vector<label_t> dominant;
   std::vector<index_t> kept_offsets;     ///< [N + 1] when request.kept, else empty
   std::vector<std::int32_t> kept;        ///< [kept_offsets[N]]
+  std::vector<std::int32_t> patches;     ///< q of every candidate, [N] when request.kept, else empty
   std::vector<double> mean_probabilities;  ///< [N, K] when requested, else empty
 
   [[nodiscard]] index_t size() const noexcept { return static_cast<index_t>(score.size()); }
@@ -44,7 +49,11 @@ struct ScoreTable {
         static_cast<std::size_t>(kept_offsets[static_cast<std::size_t>(i) + 1] -
                                  kept_offsets[static_cast<std::size_t>(i)]));
   }
-  /// Rows of `chunk` behind the rows held; classes, form and options must agree (ShapeError).
+  /// Patches of candidate i that the majority rule left out, ascending; empty without request.kept.
+  [[nodiscard]] std::vector<std::int32_t> dropped_of(index_t i) const;
+
+  /// Rows of `chunk` behind the rows held. A table without rows takes over what the chunk is; else
+  /// name, classes, form, options and request must agree (ShapeError).
   void append(const ScoreTable& chunk);
 };
 

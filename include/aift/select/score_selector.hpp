@@ -21,14 +21,29 @@ struct PickRule {
   [[nodiscard]] static PickRule from(const Settings& settings);
 };
 
+/// The candidates that ACFT's draw can reach, best first, and their chances in the first draw.
+struct AcftPool {
+  std::vector<index_t> indices;     ///< the min(omega b, N) best, lowest index on a tie
+  std::vector<double> probability;  ///< sums to 1
+};
+
+/// Weights (a_i - a_last)/(a_first - a_last) over the pool, divided by their sum; equal scores give
+/// equal weights.
+/// throws ValueError: omega below 1 or not finite, budget < 0, a score that is not finite
+[[nodiscard]] AcftPool acft_pool(std::span<const double> scores, index_t budget, double omega);
+
 /// b indices drawn without replacement from the min(omega b, N) best (ACFT, Medical Image Analysis
 /// 2021; conventions of DESIGN section 7 and 5.8). uniform(t) in [0,1) decides draw t. Zero weights
 /// are filled in rank order when nothing else remains; equal scores give equal weights.
+/// returns min(b, N) indices in the order in which they were drawn
+/// throws ValueError as acft_pool
 [[nodiscard]] std::vector<index_t> acft_draw(std::span<const double> scores, index_t budget,
                                              double omega,
                                              const std::function<double(index_t)>& uniform);
 
-/// Indices of the b largest scores, descending, lowest index on a tie. cost O(N log b)
+/// Indices of the min(b, N) largest scores, descending, lowest index on a tie.
+/// throws ValueError: budget < 0, a NaN (naming the candidate)
+/// cost   O(N log b), memory O(b)
 [[nodiscard]] std::vector<index_t> top_b(std::span<const double> scores, index_t budget);
 
 /// One number per candidate from its patches, chunk by chunk; then a PickRule.
@@ -43,7 +58,9 @@ class ScoreSelector : public Selector {
   void score(const PatchPredictions& chunk, ScoreTable& out) const;
 
  protected:
-  /// Writes the rows of `chunk` into the empty table `out`.
+  /// Writes the rows of `chunk` into `out`, which has no rows yet; `out.request` says what to keep,
+  /// `out.first_candidate` where the chunk stands in the pool. Fill at least `score`; `entropy`,
+  /// `diversity` and `dominant` may stay empty.
   virtual void score_into(const PatchPredictions& chunk, ScoreTable& out) const = 0;
   void pick(const PoolView& pool, index_t budget, const SelectContext& context,
             Selection& out) const override;

@@ -50,7 +50,8 @@ struct Selection {
   std::vector<double> entropy;
   std::vector<double> diversity;
   std::vector<label_t> dominant;
-  std::vector<std::vector<std::int32_t>> kept;
+  std::vector<std::vector<std::int32_t>> kept;     ///< patch numbers, most confident first
+  std::vector<std::vector<std::int32_t>> dropped;  ///< patches outside the majority, ascending
   std::vector<std::string> reason;  ///< one short sentence per pick
   [[nodiscard]] index_t size() const noexcept { return static_cast<index_t>(indices.size()); }
 };

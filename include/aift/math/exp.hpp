@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <aift/math/lane.hpp>
+
+namespace aift::math {
+
+namespace detail {
+
+/// Q(r) of exp(r) = 1 + r + r^2 (1/2 + r Q(r)) on [-ln(2)/2, ln(2)/2]; even and odd powers apart.
+/// Coefficients: src/math/coefficients.py.
+template <class L>
+AIFT_MATH typename L::Real exp_polynomial(typename L::Real r, typename L::Real r2,
+                                          double /*format*/) noexcept {
+  const auto c = [](double x) { return L::real(x); };
+  auto even = L::fma(r2, c(0x1.af4ddd8487bd5p-26), c(0x1.71de023756570p-19));
+  auto odd = L::fma(r2, c(0x1.1f72fc7307c55p-29), c(0x1.27e4db67b4325p-22));
+  even = L::fma(r2, even, c(0x1.a01a01abe62ddp-13));
+  odd = L::fma(r2, odd, c(0x1.a01a01a6d7808p-16));
+  even = L::fma(r2, even, c(0x1.11111111100dfp-7));
+  odd = L::fma(r2, odd, c(0x1.6c16c16c162d6p-10));
+  even = L::fma(r2, even, c(0x1.5555555555557p-3));
+  odd = L::fma(r2, odd, c(0x1.5555555555556p-5));
+  return L::fma(r, odd, even);
+}
+
+/// The same for float.
+template <class L>
+AIFT_MATH typename L::Real exp_polynomial(typename L::Real r, typename L::Real r2,
+                                          float /*format*/) noexcept {
+  const auto c = [](float x) { return L::real(x); };
+  auto even = L::fma(r2, c(0x1.a09ae6p-13F), c(0x1.111138p-7F));
+  const auto odd = L::fma(r2, c(0x1.6d31b2p-10F), c(0x1.5554fep-5F));
+  even = L::fma(r2, even, c(0x1.555556p-3F));
+  return L::fma(r, odd, even);
+}
+
+/// Where exp is 0 and where it is infinite, with room; the number whose ulp is 1; and an even number
+/// that makes an exponent positive.
+template <class S>
+struct ExpRange;
+template <>
+struct ExpRange<double> {
+  static constexpr double kLow = -746.0;
+  static constexpr double kHigh = 710.0;
+  static constexpr double kRound = 0x1.8p52;
+  static constexpr double kLog2E = 0x1.71547652b82fep+0;
+  static constexpr std::uint64_t kRoundBits = 0x4338000000000000U;
+  static constexpr std::uint64_t kShift = 2048;
+};
+template <>
+struct ExpRange<float> {
+  static constexpr float kLow = -105.0F;
+  static constexpr float kHigh = 89.0F;
+  static constexpr float kRound = 0x1.8p23F;
+  static constexpr float kLog2E = 0x1.715476p+0F;
+  static constexpr std::uint32_t kRoundBits = 0x4B400000U;
+  static constexpr std::uint32_t kShift = 256;
+};
+
+}  // namespace detail
+
+/// Exponential over a lane type, all of its range: subnormal results rounded once more, 0 below,
+/// infinity above; NaN stays NaN.
+template <class L>
+AIFT_MATH typename L::Real exp_lane(typename L::Real x) noexcept {
+  using S = typename L::Scalar;
+  using F = Format<S>;
+  using R = detail::ExpRange<S>;
+  const auto low = L::real(R::kLow);
+  const auto high = L::real(R::kHigh);
+  x = L::select(L::less(x, low), low, x);
+  x = L::select(L::less(high, x), high, x);
+  // k = x / ln 2 to the nearest integer, both as a real number and in the bits of `rounded`.
+  const auto rounded = L::fma(x, L::real(R::kLog2E), L::real(R::kRound));
+  const auto k = rounded - L::real(R::kRound);
+  const auto high_part = L::fma(k, L::real(-F::kLn2High), x);  // exact
+  const auto low_part = k * L::real(F::kLn2Low);
+  const auto r = high_part - low_part;
+  const auto r2 = r * r;
+  const auto one = L::real(S{1});
+  const auto sum = one + high_part;
+  const auto rest = ((one - sum) + high_part) - low_part;
+  const auto y = sum + L::fma(r2, L::fma(r, detail::exp_polynomial<L>(r, r2, S{}), L::real(S{0.5})),
+                              rest);
+  // 2^k in two steps, the first of them exact: a subnormal result is rounded once.
+  const auto shifted = (L::to_bits(rounded) - L::bits(R::kRoundBits)) + L::bits(R::kShift);
+  const auto first = L::template shift_right<1>(shifted);
+  const auto second = shifted - first;
+  const auto to_scale = L::bits(F::kBias - R::kShift / 2);
+  const auto scale1 = L::from_bits(L::template shift_left<F::kFraction>(first + to_scale));
+  const auto scale2 = L::from_bits(L::template shift_left<F::kFraction>(second + to_scale));
+  return (y * scale1) * scale2;
+}
+
+/// Exponential, the library's own: the same bits on every machine.
+///
+/// range   all doubles: 0 from -745.14 down, infinity from 709.79 up
+AIFT_MATH double exp(double x) noexcept { return exp_lane<Lane<double>>(x); }
+/// The same for float.
+AIFT_MATH float exp(float x) noexcept { return exp_lane<Lane<float>>(x); }
+
+}  // namespace aift::math

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <limits>
+
+#include <aift/math/lane.hpp>
+
+namespace aift::math {
+
+namespace detail {
+
+/// P(f) of log1p(f) = f + f^2 (-1/2 + f P(f)) on [sqrt(1/2) - 1, sqrt(2) - 1], even and odd powers
+/// apart to halve the chain of dependent operations. Coefficients: src/math/coefficients.py.
+template <class L>
+AIFT_MATH typename L::Real log_polynomial(typename L::Real f, typename L::Real f2,
+                                          double /*format*/) noexcept {
+  const auto c = [](double x) { return L::real(x); };
+  auto even = L::fma(f2, c(0x1.ac74b079c4671p-6), c(0x1.0a62025850a0bp-4));
+  auto odd = L::fma(f2, c(-0x1.ea053074f48c3p-5), c(-0x1.d11fce4c723c8p-5));
+  even = L::fma(f2, even, c(0x1.d05a87f670ea9p-5));
+  odd = L::fma(f2, odd, c(-0x1.fba1c4b0064b6p-5));
+  even = L::fma(f2, even, c(0x1.11ccfe9d9c28fp-4));
+  odd = L::fma(f2, odd, c(-0x1.24d74e6191af2p-4));
+  even = L::fma(f2, even, c(0x1.3b0b892fdca23p-4));
+  odd = L::fma(f2, odd, c(-0x1.5550ee7aaeef0p-4));
+  even = L::fma(f2, even, c(0x1.745d3f1c1e05cp-4));
+  odd = L::fma(f2, odd, c(-0x1.9999c26b08939p-4));
+  even = L::fma(f2, even, c(0x1.c71c71e018984p-4));
+  odd = L::fma(f2, odd, c(-0x1.ffffff2bf77e7p-4));
+  even = L::fma(f2, even, c(0x1.24924922a3db7p-3));
+  odd = L::fma(f2, odd, c(-0x1.555555566b368p-3));
+  even = L::fma(f2, even, c(0x1.999999999f758p-3));
+  odd = L::fma(f2, odd, c(-0x1.fffffffffef14p-3));
+  even = L::fma(f2, even, c(0x1.5555555555533p-2));
+  return L::fma(f, odd, even);
+}
+
+/// The same for float.
+template <class L>
+AIFT_MATH typename L::Real log_polynomial(typename L::Real f, typename L::Real f2,
+                                          float /*format*/) noexcept {
+  const auto c = [](float x) { return L::real(x); };
+  auto even = L::fma(f2, c(0x1.145796p-4F), c(0x1.e6f06ap-4F));
+  auto odd = L::fma(f2, c(-0x1.de3c04p-4F), c(-0x1.fc220ap-4F));
+  even = L::fma(f2, even, c(0x1.233768p-3F));
+  odd = L::fma(f2, odd, c(-0x1.555c4ep-3F));
+  even = L::fma(f2, even, c(0x1.99a4b6p-3F));
+  odd = L::fma(f2, odd, c(-0x1.000006p-2F));
+  even = L::fma(f2, even, c(0x1.555548p-2F));
+  return L::fma(f, odd, even);
+}
+
+/// k ln 2 + log1p(f + low), low far below f; sqrt(1/2) - 1 <= f <= sqrt(2) - 1.
+template <class L>
+AIFT_MATH typename L::Real log_assemble(typename L::Real k, typename L::Real f,
+                                        typename L::Real low) noexcept {
+  using S = typename L::Scalar;
+  const auto f2 = f * f;
+  const auto tail = f2 * L::fma(f, log_polynomial<L>(f, f2, S{}), L::real(S{-0.5}));
+  const auto high = k * L::real(Format<S>::kLn2High);
+  const auto sum = high + f;
+  const auto rest = ((high - sum) + f) + low;  // what the sum lost; 0 when k is 0
+  return sum + (rest + L::fma(k, L::real(Format<S>::kLn2Low), tail));
+}
+
+/// Exponent and fraction: x = 2^k m with sqrt(1/2) <= m < sqrt(2), for a positive normal x.
+template <class L>
+struct Split {
+  typename L::Bits biased;  ///< k + bias
+  typename L::Real k;       ///< k, less `scaled`
+  typename L::Real m;
+};
+
+template <class L>
+AIFT_MATH Split<L> log_split(typename L::Real x, typename L::Real offset) noexcept {
+  using S = typename L::Scalar;
+  using F = Format<S>;
+  const auto shifted = L::to_bits(x) + L::bits(F::kOne - F::kSqrtHalf);
+  Split<L> split;
+  split.biased = L::template shift_right<F::kFraction>(shifted);
+  // An integer below 2^fraction, put into the fraction of 2^fraction, is a real number at once.
+  split.k = L::from_bits(split.biased | L::bits(F::kTwoFraction)) - offset;
+  split.m = L::from_bits((shifted & L::bits(F::kFractionMask)) + L::bits(F::kSqrtHalf));
+  return split;
+}
+
+/// 2^fraction + bias: what the trick above adds to k.
+template <class S>
+inline constexpr S kLogOffset = static_cast<S>((std::uint64_t{1} << Format<S>::kFraction) +
+                                               Format<S>::kBias);
+
+}  // namespace detail
+
+/// Natural logarithm of a positive, normal, finite x; anything else gives a meaningless number.
+/// error  as `log`, with which it agrees bit for bit there
+template <class L>
+AIFT_MATH typename L::Real log_normal_lane(typename L::Real x) noexcept {
+  using S = typename L::Scalar;
+  const auto split = detail::log_split<L>(x, L::real(detail::kLogOffset<S>));
+  return detail::log_assemble<L>(split.k, split.m - L::real(S{1}), L::real(S{0}));
+}
+
+/// Natural logarithm over a lane type, all of its range: log(0) = -inf, log(inf) = inf, NaN for
+/// negative numbers and NaN.
+template <class L>
+AIFT_MATH typename L::Real log_lane(typename L::Real x) noexcept {
+  using S = typename L::Scalar;
+  using Limits = std::numeric_limits<S>;
+  constexpr S kUp = static_cast<S>(std::uint64_t{4} << Format<S>::kFraction);  // normalises
+  const auto tiny = L::less(x, L::real(Limits::min()));
+  const auto scaled = L::select(tiny, x * L::real(kUp), x);
+  constexpr S kOffset = detail::kLogOffset<S>;
+  const auto offset = L::select(tiny, L::real(kOffset + S{2 + Format<S>::kFraction}),
+                                L::real(kOffset));
+  const auto split = detail::log_split<L>(scaled, offset);
+  const auto y = detail::log_assemble<L>(split.k, split.m - L::real(S{1}), L::real(S{0}));
+  const auto zero = L::real(S{0});
+  const auto infinity = L::real(Limits::infinity());
+  const auto above = L::select(L::less(x, infinity), y, infinity);
+  const auto nan = L::real(Limits::quiet_NaN());
+  const auto not_above = L::select(L::less(x, zero), nan, x - infinity);  // 0: -inf; NaN: NaN
+  return L::select(L::less(zero, x), above, not_above);
+}
+
+/// log(1 + r) over a lane type, r >= 0 and finite: accurate for tiny r as well.
+template <class L>
+AIFT_MATH typename L::Real log1p_lane(typename L::Real r) noexcept {
+  using S = typename L::Scalar;
+  using F = Format<S>;
+  const auto one = L::real(S{1});
+  const auto u = one + r;
+  const auto lost = L::select(L::less(r, one), r - (u - one), one - (u - r));  // 1 + r - u, exactly
+  const auto split = detail::log_split<L>(u, L::real(detail::kLogOffset<S>));
+  // 2^-k, 0 for the largest u of all, where nothing is lost anyway.
+  const auto shrink = L::from_bits(
+      L::template shift_left<F::kFraction>(L::bits(2 * F::kBias) - split.biased));
+  const auto m1 = split.m - one;
+  const auto part = lost * shrink;
+  const auto f = m1 + part;
+  return detail::log_assemble<L>(split.k, f, part - (f - m1));
+}
+
+/// Natural logarithm, the library's own: the same bits on every machine.
+///
+/// range   all doubles, subnormals included; 0 gives -inf, negative NaN
+/// error   see docs of the tests: tests/math/test_log.cpp measures it over the whole range
+AIFT_MATH double log(double x) noexcept { return log_lane<Lane<double>>(x); }
+/// The same for float.
+AIFT_MATH float log(float x) noexcept { return log_lane<Lane<float>>(x); }
+
+/// log(1 + r) for finite r >= 0; anything else gives a meaningless number.
+AIFT_MATH double log1p(double r) noexcept { return log1p_lane<Lane<double>>(r); }
+/// The same for float.
+AIFT_MATH float log1p(float r) noexcept { return log1p_lane<Lane<float>>(r); }
+
+}  // namespace aift::math
