@@ -129,16 +129,19 @@ void AtomicFile::flush() {
   buffer_.clear();
 }
 
-void AtomicFile::commit() {
-  AIFT_EXPECT(descriptor_ >= 0, IoError, "{} was committed before; open it again to write more.",
-              target_.string());
+void AtomicFile::finish() {
+  if (descriptor_ < 0) return;
   flush();
-  if (temporary_.empty()) {
-    if (::close(std::exchange(descriptor_, -1)) != 0) fail(target_, errno);
-    return;
-  }
-  if (::fsync(descriptor_) != 0) fail(target_, errno);
+  if (!temporary_.empty() && ::fsync(descriptor_) != 0) fail(target_, errno);
   if (::close(std::exchange(descriptor_, -1)) != 0) fail(target_, errno);
+  finished_ = true;
+}
+
+void AtomicFile::commit() {
+  finish();
+  AIFT_EXPECT(std::exchange(finished_, false), IoError,
+              "{} was committed before; open it again to write more.", target_.string());
+  if (temporary_.empty()) return;  // written to directly
   if (::rename(temporary_.c_str(), target_.c_str()) != 0) fail(target_, errno);
   temporary_.clear();
 

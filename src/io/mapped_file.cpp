@@ -2,6 +2,8 @@
 #include <aift/io/mapped_file.hpp>
 
 #include <cerrno>
+#include <cstdint>
+#include <string>
 #include <system_error>
 
 #include <fcntl.h>
@@ -53,6 +55,14 @@ MappedFile::MappedFile(const std::filesystem::path& file) {
   owner_ = std::shared_ptr<const void>(
       address, [size](const void* p) { ::munmap(const_cast<void*>(p), size); });
   bytes_ = {static_cast<const std::byte*>(address), size};
+}
+
+void release_pages(std::span<const std::byte> bytes) noexcept {
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto first = (reinterpret_cast<std::uintptr_t>(bytes.data()) + page - 1) / page * page;
+  const auto last = reinterpret_cast<std::uintptr_t>(bytes.data() + bytes.size()) / page * page;
+  // Only whole pages; the mapping is private and never written, so nothing can be lost.
+  if (first < last) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
 }
 
 }  // namespace aift::io

@@ -178,6 +178,12 @@ std::string NpyArray::describe() const {
   return fmt::format("{} {}", shape_text(shape), to_string(type));
 }
 
+void NpyArray::release(index_t first, index_t count) const noexcept {
+  if (!mapped) return;
+  const auto unit = static_cast<index_t>(element_size(type));
+  release_pages({data + first * unit, static_cast<std::size_t>(count * unit)});
+}
+
 void NpyArray::expect_rank(index_t wanted_rank, std::string_view wanted) const {
   AIFT_EXPECT(rank() == wanted_rank, ShapeError, "{} must be {}; got rank {} {}.", name, wanted,
               rank(), shape_text(shape));
@@ -244,12 +250,14 @@ NpyArray read_npy(const std::filesystem::path& file) {
 
   array.data = bytes.data() + start;
   array.owner = mapped.owner();
+  array.mapped = true;
   if (start % element_size(array.type) !=
       0) {  // NumPy always aligns; a copy keeps typed reads legal
     const std::shared_ptr<std::byte[]> copy(new std::byte[static_cast<std::size_t>(wanted)]);
     std::memcpy(copy.get(), array.data, static_cast<std::size_t>(wanted));
     array.data = copy.get();
     array.owner = copy;
+    array.mapped = false;
   }
   return array;
 }

@@ -28,7 +28,11 @@ class AtomicFile {
   void write(std::span<const std::byte> bytes) { write(bytes.data(), bytes.size()); }
   void write(const void* data, std::size_t size);
 
-  /// Flushes, renames into place, flushes the folder. Once; nothing may be written afterwards.
+  /// Brings all that was written to the disk without showing it yet; nothing may be written
+  /// afterwards. Several files that belong together are all finished before the first is committed,
+  /// so that a full disk leaves none of them.
+  void finish();
+  /// Finishes, renames into place, flushes the folder. Once.
   void commit();
 
  private:
@@ -38,6 +42,7 @@ class AtomicFile {
   std::filesystem::path target_;
   std::filesystem::path temporary_;  // empty: target_ is written to directly
   int descriptor_ = -1;
+  bool finished_ = false;
   std::string buffer_;
 };
 

@@ -29,4 +29,9 @@ class MappedFile {
   std::span<const std::byte> bytes_;
 };
 
+/// Tells the system that these bytes of a mapped file are not needed for now: their pages leave the
+/// memory of the process and are read again when touched. For passing once over a file that is
+/// larger than memory. `bytes` must be a part of MappedFile::bytes(); the content does not change.
+void release_pages(std::span<const std::byte> bytes) noexcept;
+
 }  // namespace aift::io

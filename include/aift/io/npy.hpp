@@ -23,6 +23,7 @@ struct NpyArray {
   const std::byte* data = nullptr;    ///< aligned for `type`
   std::shared_ptr<const void> owner;  ///< keeps `data` alive
   std::string name;                   ///< the file, for messages
+  bool mapped = false;                ///< `data` lies in a mapped file, not in a copy
 
   [[nodiscard]] index_t rank() const noexcept { return static_cast<index_t>(shape.size()); }
   /// Number of elements, the product of the shape.
@@ -38,6 +39,9 @@ struct NpyArray {
     expect_type(element_type_of<T>::value);
     return {reinterpret_cast<const T*>(data), static_cast<std::size_t>(size())};
   }
+  /// Lets the pages of `count` elements from `first` on leave memory (release_pages); they stay
+  /// valid.
+  void release(index_t first, index_t count) const noexcept;
   /// ShapeError naming the file, its shape and `wanted` ("[N, q, K] or [rows, K]").
   void expect_rank(index_t rank, std::string_view wanted) const;
   void expect_type(ElementType wanted) const;
