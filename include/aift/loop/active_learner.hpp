@@ -145,7 +145,7 @@ class ActiveLearner {
   [[nodiscard]] const Model& model() const noexcept;
   /// Candidates that can still be asked for.
   [[nodiscard]] index_t pool_left() const noexcept;
-  /// Members of the test set, ascending.
+  /// Members of the test set, in the order of their ids.
   [[nodiscard]] std::span<const CandidateRef> test_set() const noexcept;
 
  private:

@@ -1,0 +1,1122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <aift/loop/active_learner.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <set>
+#include <unordered_map>
+#include <utility>
+
+#include <aift/core/error.hpp>
+#include <aift/loop/pool_pipeline.hpp>
+#include <aift/loop/splits.hpp>
+#include <aift/select/registry.hpp>
+#include <aift/select/score_selector.hpp>
+
+#include "run_folder.hpp"
+
+namespace aift {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+/// What a candidate is to the run.
+enum class Role : std::uint8_t {
+  out,         ///< takes no part: no label in a simulation, or of the test set without one
+  pool,        ///< can be asked for
+  asked,       ///< has been asked for
+  test,        ///< the metrics are computed on it
+  unreadable,  ///< its image cannot be read
+};
+
+std::string_view to_text(StartFrom start) {
+  switch (start) {
+    case StartFrom::scratch:
+      return "scratch";
+    case StartFrom::pretrained:
+      return "pretrained";
+    case StartFrom::current:
+      return "current";
+  }
+  return "";
+}
+
+std::string_view to_text(TrainSet set) {
+  switch (set) {
+    case TrainSet::only_new:
+      return "new";
+    case TrainSet::all:
+      return "all";
+    case TrainSet::hard:
+      return "hard";
+  }
+  return "";
+}
+
+std::string_view to_text(FirstBatch first) {
+  return first == FirstBatch::random ? "random" : "imagenet";
+}
+
+}  // namespace
+
+struct ActiveLearner::Impl {
+  LearnerOptions o;
+  const ScoreSelector* score_selector = nullptr;  // o.selector, when it is one
+  std::unique_ptr<Selector> own_first_selector;
+  std::optional<RunFolder> folder;
+  RunState state;
+  std::unique_ptr<Model> current;  // null: o.initial
+
+  std::vector<Role> roles;         // [size of the data set]
+  std::vector<CandidateRef> pool;  // in the order of the ids
+  std::vector<CandidateRef> test;  // in the order of the ids
+  Clock::time_point asked_at = Clock::now();
+
+  Impl(LearnerOptions options, Progress& progress) : o(std::move(options)) {
+    check_options();
+    state.seed = o.seed;
+    state.class_names = o.data->class_names;
+    state.fingerprint = fingerprint();
+    if (!o.folder.empty()) folder.emplace(o.folder, o.open);
+    const bool resumed = folder && folder->found();
+
+    assign_roles(progress);
+    if (resumed) {
+      adopt(std::move(*folder->found()), progress);
+    }
+    exclude_known(progress);
+    list_members();
+    if (!resumed) {
+      state.pool = static_cast<index_t>(pool.size());
+      state.test = static_cast<index_t>(test.size());
+      check_classes(progress);
+    }
+    expect_readable_enough(state);
+    state.stop = why_stop(state, pool_left());
+
+    if (folder) {
+      if (resumed) {
+        load_model();
+      } else {
+        folder->try_saving(*o.initial);
+      }
+      folder->write_state(state);
+      folder->remove_orphans(state, o.keep);
+      folder->write_tables(state);
+    }
+  }
+
+  // ------------------------------------------------------------------ what there is to work with
+
+  index_t classes() const { return static_cast<index_t>(o.data->class_names.size()); }
+  const Model& model() const { return current ? *current : *o.initial; }
+  bool has_model() const { return !state.rounds.empty() && state.rounds.back().has_model; }
+  index_t pool_left() const { return static_cast<index_t>(pool.size()); }
+
+  /// Numbers of groups that depend on their names alone, so that the order of a manifest does not
+  /// change a split.
+  index_t group_key(index_t candidate) const {
+    const auto group =
+        static_cast<std::size_t>(o.data->groups[static_cast<std::size_t>(candidate)]);
+    return static_cast<index_t>(io::candidate_id(o.data->group_names[group]) >> 1);
+  }
+
+  label_t known_label(index_t candidate) const {
+    return o.data->labels[static_cast<std::size_t>(candidate)];
+  }
+
+  Role& role(index_t candidate) { return roles[static_cast<std::size_t>(candidate)]; }
+
+  void check_options() {
+    AIFT_EXPECT(o.data != nullptr && o.source != nullptr && o.augmenter != nullptr &&
+                    o.initial != nullptr && o.trainer != nullptr && o.selector != nullptr,
+                ValueError,
+                "A learner needs data, source, augmenter, initial model, trainer and selector; one "
+                "of them is null.");
+    const io::Dataset& data = *o.data;
+    const std::size_t n = data.paths.size();
+    AIFT_EXPECT(
+        data.ids.size() == n && data.labels.size() == n && data.groups.size() == n &&
+            (data.split.empty() || data.split.size() == n),
+        ShapeError,
+        "A data set gives id, label, group and split for each of its {} candidates; got {}, "
+        "{}, {} and {}.",
+        n, data.ids.size(), data.labels.size(), data.groups.size(), data.split.size());
+    AIFT_EXPECT(
+        classes() >= 2, ValueError,
+        "A classifier needs at least 2 classes; the data set names {}. Name them when nothing "
+        "is labelled yet.",
+        classes());
+    for (std::size_t i = 0; i < n; ++i) {
+      AIFT_EXPECT(data.labels[i] >= kUnlabelled && data.labels[i] < classes(), ValueError,
+                  "Labels must be in [0, {}) or {}; candidate {} has {}.", classes(), kUnlabelled,
+                  i, data.labels[i]);
+      AIFT_EXPECT(
+          data.groups[i] >= 0 && data.groups[i] < static_cast<index_t>(data.group_names.size()),
+          ValueError, "Groups must be in [0, {}); candidate {} has {}.", data.group_names.size(), i,
+          data.groups[i]);
+    }
+    const ModelInfo& info = o.initial->info();
+    AIFT_EXPECT(info.classes == classes(), ShapeError,
+                "The initial model must have one output for each of the {} classes; \"{}\" has {}.",
+                classes(), info.architecture, info.classes);
+    AIFT_EXPECT(o.budget >= 1, ValueError, "budget must be at least 1 label per round; got {}.",
+                o.budget);
+    AIFT_EXPECT(o.rounds >= 0 && o.max_labels >= 0, ValueError,
+                "rounds and max_labels must be at least 1, or 0 for no limit; got {} and {}.",
+                o.rounds, o.max_labels);
+    AIFT_EXPECT(o.batch >= 1 && o.workers >= 1, ValueError,
+                "batch and workers must be at least 1; got {} and {}.", o.batch, o.workers);
+    AIFT_EXPECT(o.test_share >= 0 && o.test_share < 1, ValueError,
+                "test_share must be in [0, 1); got {}.", o.test_share);
+    AIFT_EXPECT(o.max_unreadable >= 0 && o.max_unreadable <= 1, ValueError,
+                "max_unreadable must be in [0, 1]; got {}.", o.max_unreadable);
+    AIFT_EXPECT(o.start != StartFrom::scratch || o.make_scratch, ValueError,
+                "Starting from scratch needs make_scratch, which makes an untrained model.");
+    AIFT_EXPECT(o.folder.empty() || o.load, ValueError,
+                "A run folder needs a loader for the models in it (LearnerOptions::load).");
+
+    score_selector = dynamic_cast<const ScoreSelector*>(o.selector);
+    const Needs needs = o.selector->needs();
+    AIFT_EXPECT(!needs.scores || score_selector != nullptr, ValueError,
+                "The selector \"{}\" needs scores, and a pool is scored in chunks: derive it from "
+                "ScoreSelector.",
+                o.selector->name());
+    AIFT_EXPECT(!needs.features || info.feature_size >= 1, ValueError,
+                "The selector \"{}\" needs features, and the model \"{}\" gives none.",
+                o.selector->name(), info.architecture);
+    if (o.first == FirstBatch::imagenet) {
+      AIFT_EXPECT(o.first_model != nullptr, ValueError,
+                  "The first batch \"imagenet\" needs a network with its own head (first_model).");
+      if (o.first_selector == nullptr) {
+        own_first_selector = SelectorRegistry::with_builtin().make("aift");
+        o.first_selector = own_first_selector.get();
+      }
+      AIFT_EXPECT(!o.first_selector->needs().features || o.first_model->info().feature_size >= 1,
+                  ValueError,
+                  "The first selector \"{}\" needs features; the first model gives none.",
+                  o.first_selector->name());
+      AIFT_EXPECT(dynamic_cast<const ScoreSelector*>(o.first_selector) != nullptr, ValueError,
+                  "The first batch \"imagenet\" is picked by a score; \"{}\" makes none.",
+                  o.first_selector->name());
+    }
+    if (o.first_augmenter == nullptr) o.first_augmenter = o.augmenter;
+
+    if (o.rounds > 0) o.stopping.push_back(std::make_shared<MaxRounds>(o.rounds));
+    if (o.max_labels > 0) o.stopping.push_back(std::make_shared<MaxLabels>(o.max_labels));
+    o.stopping.push_back(std::make_shared<EmptyPool>());
+    for (const auto& rule : o.stopping)
+      AIFT_EXPECT(rule != nullptr, ValueError, "A stopping rule must not be null.");
+  }
+
+  Fingerprint fingerprint() const {
+    Fingerprint print = machine_fingerprint(o.threads);
+    print.add("data", data_hash());
+    print.add("seed", std::to_string(o.seed));
+    print.add("budget", std::to_string(o.budget));
+    print.add("selector", std::string(o.selector->name()));
+    print.add("first batch", std::string(to_text(o.first)));
+    print.add("start", std::string(to_text(o.start)));
+    print.add("train set", std::string(to_text(o.set)));
+    print.add("trainer", std::string(o.trainer->name()));
+    print.add("augmenter", fmt::format("{}, {} views to score, {} to test", o.augmenter->name(),
+                                       o.augmenter->patches(Purpose::scoring),
+                                       o.augmenter->patches(Purpose::test)));
+    const ModelInfo& info = o.initial->info();
+    print.add("model",
+              fmt::format("{}, {} classes, input [{}, {}, {}]", info.architecture, info.classes,
+                          info.input.channels, info.input.height, info.input.width));
+    print.add("batch", std::to_string(o.batch));
+    print.add("test share", fmt::format("{}", o.test_share));
+    for (const auto& [name, value] : o.facts)
+      print.add(name, value);
+    return print;
+  }
+
+  /// Of ids, labels, groups, split and class names; not of the order of the manifest, nor of
+  /// pixels.
+  std::string data_hash() const {
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; i < o.data->paths.size(); ++i) {
+      std::uint64_t h = splitmix64(o.data->ids[i]);
+      h = splitmix64(h ^ static_cast<std::uint64_t>(static_cast<std::int64_t>(o.data->labels[i])));
+      h = splitmix64(h ^ static_cast<std::uint64_t>(group_key(static_cast<index_t>(i))));
+      h = splitmix64(h ^ (o.data->split.empty() ? 0U : o.data->split[i]));
+      sum += h;  // the same in any order
+    }
+    sum = splitmix64(sum ^ static_cast<std::uint64_t>(o.data->paths.size()));
+    for (const std::string& name : o.data->class_names)
+      sum = splitmix64(sum ^ io::candidate_id(name));
+    return fmt::format("{} candidates, {:016x}", o.data->paths.size(), sum);
+  }
+
+  // ------------------------------------------------------------------ pool and test set
+
+  void assign_roles(Progress& progress) {
+    const io::Dataset& data = *o.data;
+    const index_t n = data.size();
+    roles.assign(static_cast<std::size_t>(n), Role::pool);
+    const bool given = std::any_of(data.split.begin(), data.split.end(), [](std::uint8_t split) {
+      return split == static_cast<std::uint8_t>(io::Split::test);
+    });
+    if (given) {
+      for (index_t i = 0; i < n; ++i) {
+        if (data.split[static_cast<std::size_t>(i)] == static_cast<std::uint8_t>(io::Split::test))
+          role(i) = Role::test;
+      }
+    } else if (o.test_share > 0) {
+      split_by_group(progress);
+    }
+    expect_whole_groups();
+
+    index_t unlabelled = 0;
+    index_t untested = 0;
+    for (index_t i = 0; i < n; ++i) {
+      if (role(i) == Role::pool && o.oracle != nullptr && !o.oracle->can_label(data.ref(i))) {
+        role(i) = Role::out;
+        ++unlabelled;
+      } else if (role(i) == Role::test && known_label(i) == kUnlabelled) {
+        role(i) = Role::out;
+        ++untested;
+      }
+    }
+    if (unlabelled > 0) {
+      progress.note(fmt::format(
+          "{} candidates of the pool have no label that the {} reader could give; left out.",
+          unlabelled, o.oracle->name()));
+    }
+    if (untested > 0) {
+      progress.note(
+          fmt::format("{} candidates of the test set have no label; left out.", untested));
+    }
+  }
+
+  void split_by_group(Progress& progress) {
+    std::vector<index_t> labelled;
+    for (index_t i = 0; i < o.data->size(); ++i) {
+      if (known_label(i) != kUnlabelled) labelled.push_back(i);
+    }
+    if (labelled.empty()) {
+      progress.note("Nothing is labelled beforehand, so there is no test set and no metrics.");
+      return;
+    }
+    std::vector<index_t> groups;
+    std::vector<label_t> labels;
+    for (const index_t i : labelled) {
+      groups.push_back(group_key(i));
+      labels.push_back(known_label(i));
+    }
+    const std::vector<std::uint8_t> side =
+        grouped_test_split(groups, labels, classes(), o.test_share, o.seed);
+    std::set<index_t> tested;
+    for (std::size_t j = 0; j < labelled.size(); ++j) {
+      if (side[j] != 0) tested.insert(groups[j]);
+    }
+    // An unlabelled member of a test group leaves the pool with it.
+    for (index_t i = 0; i < o.data->size(); ++i) {
+      if (tested.contains(group_key(i))) role(i) = Role::test;
+    }
+  }
+
+  void expect_whole_groups() {
+    std::vector<Role> side(o.data->group_names.size(), Role::out);
+    for (index_t i = 0; i < o.data->size(); ++i) {
+      Role& first = side[static_cast<std::size_t>(o.data->groups[static_cast<std::size_t>(i)])];
+      if (first == Role::out) first = role(i);
+      AIFT_EXPECT(
+          first == role(i), ValueError,
+          "A group must be wholly in the pool or wholly in the test set; that of candidate {} "
+          "is in both. Change its split.",
+          i);
+    }
+  }
+
+  static void sort_by_id(std::vector<CandidateRef>& list) {
+    std::sort(list.begin(), list.end(),
+              [](const CandidateRef& a, const CandidateRef& b) { return a.id < b.id; });
+  }
+
+  /// The lists that work goes by; in the order of the ids, so that nothing depends on the order of
+  /// the manifest.
+  void list_members() {
+    pool.clear();
+    test.clear();
+    for (index_t i = 0; i < o.data->size(); ++i) {
+      if (role(i) == Role::pool) pool.push_back(o.data->ref(i));
+      if (role(i) == Role::test) test.push_back(o.data->ref(i));
+    }
+    for (std::vector<CandidateRef>* list : {&pool, &test}) {
+      list->shrink_to_fit();
+      sort_by_id(*list);
+      const auto twice = std::adjacent_find(
+          list->begin(), list->end(),
+          [](const CandidateRef& a, const CandidateRef& b) { return a.id == b.id; });
+      AIFT_EXPECT(twice == list->end(), ValueError,
+                  "Every candidate needs an id of its own; candidates {} and {} share one.",
+                  twice->index, (twice + 1)->index);
+    }
+  }
+
+  void check_classes(Progress& progress) const {
+    AIFT_EXPECT(
+        !pool.empty(), ValueError,
+        "There is no candidate to ask for: all {} are of the test set, unreadable or without "
+        "an answer.",
+        o.data->size());
+    std::vector<index_t> in_pool(static_cast<std::size_t>(classes()));
+    std::vector<index_t> in_test(static_cast<std::size_t>(classes()));
+    bool all_known = true;
+    for (const CandidateRef& c : pool) {
+      const label_t label = known_label(c.index);
+      all_known = all_known && label != kUnlabelled;
+      if (label != kUnlabelled) ++in_pool[static_cast<std::size_t>(label)];
+    }
+    for (const CandidateRef& c : test)
+      ++in_test[static_cast<std::size_t>(known_label(c.index))];
+    if (o.oracle != nullptr && all_known) {  // a simulation: what is not there cannot be learnt
+      for (std::size_t k = 0; k < in_pool.size(); ++k) {
+        AIFT_EXPECT(in_pool[k] > 0 || in_test[k] == 0, ValueError,
+                    "Class {} has {} candidates in the test set and none in the pool, so it could "
+                    "never be learnt; change the split or leave the class out.",
+                    k, in_test[k]);
+      }
+      const auto present =
+          std::count_if(in_pool.begin(), in_pool.end(), [](index_t count) { return count > 0; });
+      AIFT_EXPECT(present >= 2, ValueError,
+                  "The pool must hold at least 2 classes; all of its {} candidates are of one.",
+                  pool.size());
+    }
+    if (!test.empty()) {
+      for (std::size_t k = 0; k < in_test.size(); ++k) {
+        if (in_test[k] == 0) {
+          progress.note(fmt::format("The test set has no candidate of class {} ({}).", k,
+                                    o.data->class_names[k]));
+        }
+      }
+    }
+  }
+
+  // ------------------------------------------------------------------ unreadable images
+
+  /// Takes a candidate out of everything and records it, once.
+  void exclude(RunState& into, const CandidateRef& candidate, const std::string& reason,
+               Progress& progress) const {
+    const bool there =
+        std::any_of(into.excluded.begin(), into.excluded.end(),
+                    [&](const ExcludedCandidate& e) { return e.candidate.id == candidate.id; });
+    if (there) return;
+    into.excluded.push_back(
+        {candidate, o.data->paths[static_cast<std::size_t>(candidate.index)], reason});
+    progress.note(reason);
+  }
+
+  void exclude_known(Progress& progress) {
+    for (const io::BadImage& bad : o.unreadable) {
+      AIFT_EXPECT(bad.index >= 0 && bad.index < o.data->size(), ValueError,
+                  "An unreadable image must be one of the {} candidates; got {}.", o.data->size(),
+                  bad.index);
+      exclude(state, o.data->ref(bad.index), bad.reason, progress);
+    }
+    mark_excluded(state);
+  }
+
+  void mark_excluded(const RunState& from) {
+    for (const ExcludedCandidate& e : from.excluded) {
+      if (role(e.candidate.index) == Role::asked) continue;
+      role(e.candidate.index) = Role::unreadable;
+    }
+  }
+
+  bool is_excluded(const CandidateRef& candidate) const {
+    return std::any_of(state.excluded.begin(), state.excluded.end(),
+                       [&](const ExcludedCandidate& e) { return e.candidate.id == candidate.id; });
+  }
+
+  void expect_readable_enough(const RunState& of) const {
+    const auto bad = static_cast<double>(of.excluded.size());
+    const auto all = static_cast<double>(o.data->size());
+    AIFT_EXPECT(bad <= o.max_unreadable * all, IoError,
+                "{} of {} images cannot be read, more than the share of {} that is allowed; repair "
+                "them or allow more.",
+                of.excluded.size(), o.data->size(), o.max_unreadable);
+  }
+
+  // ------------------------------------------------------------------ going on with a run
+
+  void adopt(RunState found, Progress& progress) {
+    const std::vector<std::string> differences = found.fingerprint.differences(state.fingerprint);
+    if (!differences.empty()) {
+      std::string list;
+      for (const std::string& difference : differences)
+        list += (list.empty() ? "" : "; ") + difference;
+      AIFT_EXPECT(
+          o.force, IoError,
+          "The run in {} was made differently ({}), so it would not go on as it began; make "
+          "these equal, or force it and accept other numbers.",
+          o.folder.string(), list);
+      found.notes.push_back(
+          fmt::format("Resumed by force after {} rounds although it was made "
+                      "differently: {}.",
+                      found.rounds.size(), list));
+      progress.note(found.notes.back());
+      found.fingerprint = state.fingerprint;
+    }
+    AIFT_EXPECT(found.class_names.size() == state.class_names.size(), IoError,
+                "The run in {} has {} classes and the data set {}; give the run's own data.",
+                o.folder.string(), found.class_names.size(), state.class_names.size());
+    found.class_names = state.class_names;
+    found.seed = state.seed;
+    state = std::move(found);
+
+    // Positions in the data set are found again by id; texts come from the data set, byte for byte.
+    std::unordered_map<std::uint64_t, index_t> wanted;
+    const auto want = [&](const CandidateRef& candidate) { wanted.emplace(candidate.id, -1); };
+    const auto each_round = [this](auto&& visit) {
+      for (RoundRecord& round : state.rounds)
+        visit(round);
+      if (state.pending) visit(*state.pending);
+    };
+    each_round([&](RoundRecord& round) {
+      for (const Pick& pick : round.picks)
+        want(pick.candidate);
+    });
+    for (const ExcludedCandidate& e : state.excluded)
+      want(e.candidate);
+    for (index_t i = 0; i < o.data->size(); ++i) {
+      const auto entry = wanted.find(o.data->ids[static_cast<std::size_t>(i)]);
+      if (entry != wanted.end()) entry->second = i;
+    }
+    const auto locate = [&](CandidateRef& candidate) {
+      const index_t index = wanted.at(candidate.id);
+      AIFT_EXPECT(
+          index >= 0, IoError,
+          "The run in {} asked for candidate {} ({:016x}), which the data set does not hold; "
+          "give the run's own data.",
+          o.folder.string(), candidate.index, candidate.id);
+      candidate.index = index;
+    };
+    each_round([&](RoundRecord& round) {
+      for (Pick& pick : round.picks) {
+        locate(pick.candidate);
+        AIFT_EXPECT(
+            role(pick.candidate.index) == Role::pool, IoError,
+            "Candidate {} was asked for in the run in {} and is not of the pool now, or asked "
+            "for twice; give the run's own data and split.",
+            pick.candidate.index, o.folder.string());
+        role(pick.candidate.index) = Role::asked;
+        pick.path = o.data->paths[static_cast<std::size_t>(pick.candidate.index)];
+        pick.group = group_name(pick.candidate.index);
+      }
+    });
+    for (ExcludedCandidate& e : state.excluded) {
+      locate(e.candidate);
+      e.path = o.data->paths[static_cast<std::size_t>(e.candidate.index)];
+    }
+  }
+
+  const std::string& group_name(index_t candidate) const {
+    return o.data->group_names[static_cast<std::size_t>(
+        o.data->groups[static_cast<std::size_t>(candidate)])];
+  }
+
+  void load_model() {
+    const auto last = std::find_if(state.rounds.rbegin(), state.rounds.rend(),
+                                   [](const RoundRecord& round) { return round.trained; });
+    if (last == state.rounds.rend()) return;
+    current = o.load(folder->model_path(last->model_file));
+    AIFT_EXPECT(current != nullptr && current->info().classes == classes(), IoError,
+                "{} must hold a model of {} classes, as this run wrote it.",
+                folder->model_path(last->model_file).string(), classes());
+  }
+
+  // ------------------------------------------------------------------ stopping and committing
+
+  std::optional<StopReason> why_stop(const RunState& of, index_t left) const {
+    if (of.pending) return std::nullopt;
+    const LoopStatus status{of.rounds, of.labels(), left};
+    for (const auto& rule : o.stopping) {
+      if (std::optional<std::string> reason = rule->check(status))
+        return StopReason{std::string(rule->name()), std::move(*reason)};
+    }
+    return std::nullopt;
+  }
+
+  /// Makes `next` the state: on disk first, then here.
+  void commit(RunState next) {
+    if (folder) folder->write_state(next);
+    state = std::move(next);
+  }
+
+  // ------------------------------------------------------------------ asking
+
+  PipelineOptions pipeline(std::string_view stage) const {
+    PipelineOptions options;
+    options.batch = o.batch;
+    options.workers = o.workers;
+    options.stage = stage;
+    return options;
+  }
+
+  /// False when nobody is left who could be asked.
+  bool open_query(Progress& progress) {
+    const Clock::time_point start = Clock::now();
+    RoundRecord record;
+    record.round = static_cast<index_t>(state.rounds.size());
+    while (!pool.empty()) {
+      record.picks.clear();
+      choose(record, progress);
+      if (explain(record, progress)) break;  // else: somebody unreadable was picked
+    }
+    record.has_model = has_model();
+    record.agreement = kNan;
+    record.times.score = seconds_since(start);
+
+    RunState next = state;
+    if (pool.empty()) {
+      next.stop = why_stop(next, 0);
+    } else {
+      next.pending = std::move(record);
+      next.answered = false;
+    }
+    commit(std::move(next));
+    if (state.pending) {
+      for (const Pick& pick : state.pending->picks)
+        role(pick.candidate.index) = Role::asked;
+    }
+    drop_members();
+    asked_at = Clock::now();
+    return state.pending.has_value();
+  }
+
+  void drop_members() {
+    std::erase_if(pool, [this](const CandidateRef& c) { return role(c.index) != Role::pool; });
+    std::erase_if(test, [this](const CandidateRef& c) { return role(c.index) != Role::test; });
+  }
+
+  using Unreadable = std::vector<std::pair<CandidateRef, std::string>>;
+
+  /// Takes candidates out of everything, for good: a commit of its own.
+  void drop_unreadable(const Unreadable& bad, Progress& progress) {
+    if (bad.empty()) return;
+    RunState next = state;
+    for (const auto& [candidate, reason] : bad)
+      exclude(next, candidate, reason, progress);
+    expect_readable_enough(next);
+    commit(std::move(next));
+    mark_excluded(state);
+    drop_members();
+  }
+
+  void choose(RoundRecord& record, Progress& progress) {
+    index_t budget = o.budget;
+    if (o.max_labels > 0) budget = std::min(budget, o.max_labels - state.labels());
+    if (has_model()) {
+      record.rule = o.selector->name();
+      select(record, *o.selector, model(), *o.augmenter, budget, progress);
+    } else if (o.first == FirstBatch::imagenet) {
+      record.rule = to_text(o.first);
+      select(record, *o.first_selector, *o.first_model, *o.first_augmenter, budget, progress);
+    } else {
+      record.rule = to_text(o.first);
+      draw(record, budget);
+    }
+  }
+
+  /// The network that asks has classes of its own.
+  bool asked_by_first_model() const { return !has_model() && o.first == FirstBatch::imagenet; }
+
+  Pick make_pick(const CandidateRef& candidate) const {
+    Pick pick;
+    pick.candidate = candidate;
+    pick.path = o.data->paths[static_cast<std::size_t>(candidate.index)];
+    pick.group = group_name(candidate.index);
+    pick.score = pick.entropy = pick.diversity = kNan;
+    return pick;
+  }
+
+  /// The candidates with the smallest numbers of their own.
+  void draw(RoundRecord& record, index_t budget) const {
+    std::vector<std::pair<std::uint64_t, std::size_t>> order;
+    order.reserve(pool.size());
+    for (std::size_t i = 0; i < pool.size(); ++i) {
+      order.emplace_back(
+          KeyedRandom(o.seed, Purpose::first_batch, record.round, pool[i].id).bits(0), i);
+    }
+    const auto count =
+        std::min(static_cast<std::ptrdiff_t>(budget), static_cast<std::ptrdiff_t>(order.size()));
+    std::partial_sort(order.begin(), order.begin() + count, order.end());
+    for (std::ptrdiff_t i = 0; i < count; ++i) {
+      record.picks.push_back(make_pick(pool[order[static_cast<std::size_t>(i)].second]));
+      record.picks.back().reason = "Drawn at random: no model is trained yet.";
+    }
+  }
+
+  void select(RoundRecord& record, const Selector& selector, const Model& by,
+              const Augmenter& augmenter, index_t budget, Progress& progress) {
+    const Needs needs = selector.needs();
+    const auto* scorer = dynamic_cast<const ScoreSelector*>(&selector);
+    // Selectors that compare with what is labelled already see it, marked by its label.
+    std::unordered_map<std::uint64_t, label_t> answers;
+    std::vector<CandidateRef> with_labelled;
+    if (needs.labels) {
+      with_labelled = pool;
+      for (const LabelledCandidate& one : labelled_so_far()) {
+        answers.emplace(one.candidate.id, one.label);
+        with_labelled.push_back(one.candidate);
+      }
+      sort_by_id(with_labelled);
+    }
+    const std::vector<CandidateRef>& members = needs.labels ? with_labelled : pool;
+
+    ScoreTable table;
+    std::vector<double> means;
+    std::vector<float> features;
+    Unreadable bad;
+    if (needs.scores || needs.mean_probabilities || needs.features) {
+      const auto n = members.size();
+      PipelineOptions options = pipeline("score");
+      options.features = needs.features;
+      options.on_unreadable = [&](index_t position, const std::string& reason) {
+        bad.emplace_back(members[static_cast<std::size_t>(position)], reason);
+      };
+      const auto k = static_cast<std::size_t>(by.info().classes);
+      if (needs.scores) {
+        table.score.reserve(n);
+        table.entropy.reserve(n);
+        table.diversity.reserve(n);
+        table.dominant.reserve(n);
+      }
+      if (needs.mean_probabilities) means.reserve(n * k);
+      if (needs.features) features.reserve(n * static_cast<std::size_t>(by.info().feature_size));
+      std::vector<double> rows;
+      predict_pool(by, augmenter, *o.source, members, Purpose::scoring, record.round, options,
+                   progress, [&](const PredictedChunk& chunk) {
+                     if (needs.scores) {
+                       scorer->score(PatchPredictions::dense(chunk.logits.data(), chunk.candidates,
+                                                             chunk.patches, chunk.classes,
+                                                             PredictionKind::logits),
+                                     table);
+                     }
+                     if (needs.mean_probabilities) append_means(chunk, rows, means);
+                     if (needs.features) append_features(chunk, features);
+                   });
+      if (!bad.empty()) {
+        drop_unreadable(bad, progress);
+        std::erase_if(with_labelled, [this](const CandidateRef& c) { return is_excluded(c); });
+        if (pool.empty()) return;
+      }
+    }
+
+    PoolView view;
+    view.size = static_cast<index_t>(members.size());
+    view.classes = by.info().classes;
+    if (needs.scores) view.scores = &table;
+    view.mean_probabilities = means;
+    view.features = features;
+    view.feature_size = needs.features ? by.info().feature_size : 0;
+    std::vector<label_t> labels;
+    std::vector<index_t> groups;
+    std::vector<std::uint64_t> ids(members.size());
+    for (std::size_t i = 0; i < members.size(); ++i)
+      ids[i] = members[i].id;
+    view.ids = ids;
+    if (needs.labels) {
+      for (const CandidateRef& c : members) {
+        const auto answer = answers.find(c.id);
+        labels.push_back(answer == answers.end() ? kUnlabelled : answer->second);
+      }
+      view.labels = labels;
+    }
+    if (needs.groups) {
+      for (const CandidateRef& c : members)
+        groups.push_back(group_key(c.index));
+      view.groups = groups;
+    }
+
+    const Selection picked = selector.select(view, budget, {o.seed, record.round});
+    for (std::size_t r = 0; r < picked.indices.size(); ++r) {
+      Pick pick = make_pick(members[static_cast<std::size_t>(picked.indices[r])]);
+      if (!picked.score.empty()) pick.score = picked.score[r];
+      if (!picked.entropy.empty()) pick.entropy = picked.entropy[r];
+      if (!picked.diversity.empty()) pick.diversity = picked.diversity[r];
+      if (!picked.dominant.empty() && !asked_by_first_model()) pick.dominant = picked.dominant[r];
+      if (!picked.reason.empty()) pick.reason = picked.reason[r];
+      record.picks.push_back(std::move(pick));
+    }
+  }
+
+  static void append_means(const PredictedChunk& chunk, std::vector<double>& rows,
+                           std::vector<double>& means) {
+    rows.resize(chunk.logits.size());
+    softmax_rows(chunk.logits, chunk.classes, rows);
+    const std::size_t before = means.size();
+    means.resize(before + static_cast<std::size_t>(chunk.candidates * chunk.classes));
+    mean_over_views(rows, chunk.candidates, chunk.patches, chunk.classes,
+                    std::span<double>(means).subspan(before));
+  }
+
+  static void append_features(const PredictedChunk& chunk, std::vector<float>& features) {
+    const auto d = static_cast<std::size_t>(chunk.feature_size);
+    const auto q = static_cast<std::size_t>(chunk.patches);
+    for (std::size_t i = 0; i < static_cast<std::size_t>(chunk.candidates); ++i) {
+      for (std::size_t f = 0; f < d; ++f) {
+        double sum = 0;
+        for (std::size_t v = 0; v < q; ++v)
+          sum += static_cast<double>(chunk.features[(i * q + v) * d + f]);
+        features.push_back(static_cast<float>(sum / static_cast<double>(q)));
+      }
+    }
+  }
+
+  /// Predicts the picks once more, for what is too large to keep for a whole pool: predictions of
+  /// every patch, and which were kept. Without a model that can say anything, one view is rendered
+  /// all the same, so that no reader is asked about an image that cannot be opened. False when an
+  /// unreadable candidate was among them: it is taken out, and picking has to start again.
+  bool explain(RoundRecord& record, Progress& progress) {
+    Unreadable bad;
+    std::vector<CandidateRef> picked;
+    for (const Pick& pick : record.picks)
+      picked.push_back(pick.candidate);
+
+    const bool by_first = asked_by_first_model();
+    if (has_model() || by_first) {
+      const Model& by = by_first ? *o.first_model : model();
+      const auto* scorer =
+          by_first ? dynamic_cast<const ScoreSelector*>(o.first_selector) : score_selector;
+      PipelineOptions options = pipeline("explain");
+      options.on_unreadable = [&](index_t position, const std::string& reason) {
+        bad.emplace_back(picked[static_cast<std::size_t>(position)], reason);
+      };
+      std::vector<double> rows;
+      predict_pool(
+          by, by_first ? *o.first_augmenter : *o.augmenter, *o.source, picked, Purpose::scoring,
+          record.round, options, progress, [&](const PredictedChunk& chunk) {
+            ScoreTable table;
+            if (scorer != nullptr) {
+              table.request.kept = true;
+              scorer->score(
+                  PatchPredictions::dense(chunk.logits.data(), chunk.candidates, chunk.patches,
+                                          chunk.classes, PredictionKind::logits),
+                  table);
+            }
+            rows.resize(chunk.logits.size());
+            softmax_rows(chunk.logits, chunk.classes, rows);
+            const auto each = static_cast<std::size_t>(chunk.patches * chunk.classes);
+            for (index_t i = 0; i < chunk.candidates; ++i) {
+              Pick& pick = record.picks[static_cast<std::size_t>(chunk.first + i)];
+              pick.patches = chunk.patches;
+              if (scorer != nullptr) {
+                const auto kept = table.kept_of(i);
+                pick.kept.assign(kept.begin(), kept.end());
+              }
+              if (by_first) continue;  // its classes are not those of the data
+              const auto first =
+                  rows.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(i) * each);
+              pick.probabilities.clear();
+              for (auto p = first; p != first + static_cast<std::ptrdiff_t>(each); ++p)
+                pick.probabilities.push_back(static_cast<float>(*p));
+            }
+          });
+    } else {
+      const PatchFormat& format = o.initial->info().input;
+      std::vector<float> patch(static_cast<std::size_t>(format.elements()));
+      for (const CandidateRef& candidate : picked) {
+        throw_if_cancelled(progress);
+        try {
+          const PatchPlan plan = o.augmenter->plan(candidate, Purpose::scoring, record.round, 0);
+          o.augmenter->render({&plan, 1}, *o.source, {patch.data(), 1, format});
+        } catch (const IoError& error) {
+          bad.emplace_back(candidate, error.what());
+        }
+      }
+    }
+    drop_unreadable(bad, progress);
+    return bad.empty();
+  }
+
+  // ------------------------------------------------------------------ answers
+
+  void submit(std::span<const label_t> labels) {
+    AIFT_EXPECT(state.pending.has_value(), ValueError,
+                "There is no open query to answer; ask first (query).");
+    AIFT_EXPECT(!state.answered, ValueError,
+                "The query of round {} is answered already; train on it (train).",
+                state.pending->round);
+    AIFT_EXPECT(labels.size() == state.pending->picks.size(), ShapeError,
+                "A query is answered with one label per pick; it has {} picks and {} labels came.",
+                state.pending->picks.size(), labels.size());
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+      AIFT_EXPECT(labels[i] >= kUnlabelled && labels[i] < classes(), ValueError,
+                  "A label must be in [0, {}), or {} for \"cannot tell\"; pick {} got {}.",
+                  classes(), kUnlabelled, i, labels[i]);
+    }
+    RunState next = state;
+    for (std::size_t i = 0; i < labels.size(); ++i)
+      next.pending->picks[i].label = labels[i];
+    next.answered = true;
+    next.pending->times.label = seconds_since(asked_at);
+    next.pending->agreement = agreement(next.pending->picks);
+    commit(std::move(next));
+  }
+
+  /// Share of the labelled picks whose largest mean probability is at the label.
+  double agreement(const std::vector<Pick>& picks) const {
+    index_t asked = 0;
+    index_t right = 0;
+    const auto k = static_cast<std::size_t>(classes());
+    for (const Pick& pick : picks) {
+      if (pick.label == kUnlabelled || pick.probabilities.empty()) continue;
+      std::vector<double> sum(k);
+      for (std::size_t i = 0; i < pick.probabilities.size(); ++i)
+        sum[i % k] += static_cast<double>(pick.probabilities[i]);
+      ++asked;
+      right += std::max_element(sum.begin(), sum.end()) - sum.begin() == pick.label ? 1 : 0;
+    }
+    return asked == 0 ? kNan : static_cast<double>(right) / static_cast<double>(asked);
+  }
+
+  // ------------------------------------------------------------------ training
+
+  LabelledCandidate labelled(const Pick& pick) const {
+    return {pick.candidate, pick.label, group_key(pick.candidate.index)};
+  }
+
+  /// In order of labelling; those that have become unreadable are left out.
+  std::vector<LabelledCandidate> labelled_so_far(index_t from_round = 0) const {
+    std::vector<LabelledCandidate> out;
+    const auto add = [&](const RoundRecord& round) {
+      if (round.round < from_round) return;
+      for (const Pick& pick : round.picks) {
+        if (pick.label != kUnlabelled && !is_excluded(pick.candidate))
+          out.push_back(labelled(pick));
+      }
+    };
+    for (const RoundRecord& round : state.rounds)
+      add(round);
+    if (state.pending && state.answered) add(*state.pending);
+    return out;
+  }
+
+  static index_t classes_in(std::span<const LabelledCandidate> samples) {
+    std::set<label_t> seen;
+    for (const LabelledCandidate& one : samples)
+      seen.insert(one.label);
+    return static_cast<index_t>(seen.size());
+  }
+
+  const RoundRecord& train(Progress& progress) {
+    AIFT_EXPECT(state.pending && state.answered, ValueError,
+                "There are no new labels to train on; ask and answer first (query, submit).");
+    RoundRecord record = *state.pending;
+    record.labels = state.labels();
+
+    const Clock::time_point start = Clock::now();
+    std::unique_ptr<Model> trained = fit(record, progress);
+    record.times.train = seconds_since(start);
+    record.trained = trained != nullptr;
+    record.has_model = has_model() || record.trained;
+
+    const Clock::time_point tested = Clock::now();
+    measure(record, trained ? *trained : model(), progress);
+    record.times.test = seconds_since(tested);
+
+    throw_if_cancelled(progress);
+    if (trained) {
+      record.model_file = RunFolder::model_name(record.round);
+      if (folder) folder->save_model(*trained, record.model_file);
+    }
+    RunState next = state;
+    next.pending.reset();
+    next.answered = false;
+    next.rounds.push_back(std::move(record));
+    next.stop = why_stop(next, pool_left());
+    commit(std::move(next));
+    if (trained) current = std::move(trained);
+    if (folder) {
+      folder->write_tables(state);
+      if (o.keep == KeepModels::last) folder->remove_orphans(state, o.keep);
+    }
+    return state.rounds.back();
+  }
+
+  /// Null when the labels do not allow any training.
+  std::unique_ptr<Model> fit(RoundRecord& record, Progress& progress) {
+    // New is what the current model has not been trained on: rounds that could not train hand
+    // their labels on.
+    index_t first_fresh = 0;
+    for (const RoundRecord& round : state.rounds) {
+      if (round.trained) first_fresh = round.round + 1;
+    }
+    const std::vector<LabelledCandidate> all = labelled_so_far();
+    const std::vector<LabelledCandidate> fresh = labelled_so_far(first_fresh);
+    std::vector<LabelledCandidate> hard;
+    std::vector<LabelledCandidate> samples;
+    if (o.set == TrainSet::all) samples = all;
+    if (o.set == TrainSet::only_new) samples = fresh;
+    if (o.set == TrainSet::hard) {
+      hard = misclassified(std::span(all).first(all.size() - fresh.size()), record.round, progress);
+      samples = hard;
+      samples.insert(samples.end(), fresh.begin(), fresh.end());
+    }
+    if (classes_in(samples) < 2) {
+      const std::string why =
+          samples.empty()
+              ? "there is no label to train on"
+              : fmt::format("all {} labels to train on are of one class", samples.size());
+      record.fit.add("skipped", why);
+      progress.note(fmt::format("Round {}: {}, so nothing is trained; the {} model stays.",
+                                record.round, why, has_model() ? "current" : "untrained"));
+      return nullptr;
+    }
+
+    TrainingRound round;
+    round.round = record.round;
+    round.seed = o.seed;
+    round.classes = classes();
+    round.class_names = o.data->class_names;
+    round.set = o.set;
+    round.fresh = fresh;
+    round.all = all;
+    round.misclassified = hard;
+    round.samples = samples;
+    round.augmenter = o.augmenter;
+    round.source = o.source;
+
+    if (folder) folder->expect_room();
+    std::unique_ptr<Model> scratch;
+    if (o.start == StartFrom::scratch) {
+      scratch = o.make_scratch(record.round);
+      AIFT_EXPECT(scratch != nullptr && scratch->info().classes == classes(), ShapeError,
+                  "make_scratch must make a model of {} classes.", classes());
+    }
+    const Model& parent = o.start == StartFrom::scratch      ? *scratch
+                          : o.start == StartFrom::pretrained ? *o.initial
+                                                             : model();
+    FitResult result = o.trainer->fit(parent, round, progress);
+    AIFT_EXPECT(result.model != nullptr && result.model->info().classes == classes(), ShapeError,
+                "The trainer \"{}\" must hand back a model of {} classes.", o.trainer->name(),
+                classes());
+    record.fit = std::move(result.report);
+    return std::move(result.model);
+  }
+
+  /// Those that the current model gets wrong, by the mean probability of their test views.
+  std::vector<LabelledCandidate> misclassified(std::span<const LabelledCandidate> earlier,
+                                               index_t round, Progress& progress) const {
+    std::vector<CandidateRef> members;
+    for (const LabelledCandidate& one : earlier)
+      members.push_back(one.candidate);
+    const std::vector<double> means =
+        predict_mean_probabilities(model(), *o.augmenter, *o.source, members, Purpose::test, round,
+                                   pipeline("hard"), progress);
+    std::vector<LabelledCandidate> wrong;
+    for (std::size_t i = 0; i < earlier.size(); ++i) {
+      const auto row = means.begin() + static_cast<std::ptrdiff_t>(i) * classes();
+      if (std::max_element(row, row + classes()) - row != earlier[i].label)
+        wrong.push_back(earlier[i]);
+    }
+    return wrong;
+  }
+
+  void measure(RoundRecord& record, const Model& by, Progress& progress) {
+    record.metrics = Metrics{};
+    if (record.has_model && !record.trained) {  // the same model on the same images
+      record.metrics = state.rounds.back().metrics;
+      return;
+    }
+    const auto k = static_cast<std::size_t>(classes());
+    std::vector<double> means;
+    std::vector<label_t> labels;
+    if (record.has_model) {
+      Unreadable bad;
+      const std::vector<CandidateRef> members = test;
+      PipelineOptions options = pipeline("test");
+      options.on_unreadable = [&](index_t position, const std::string& reason) {
+        bad.emplace_back(members[static_cast<std::size_t>(position)], reason);
+      };
+      const std::vector<double> predicted = predict_mean_probabilities(
+          by, *o.augmenter, *o.source, members, Purpose::test, record.round, options, progress);
+      drop_unreadable(bad, progress);
+      for (std::size_t i = 0; i < members.size(); ++i) {
+        if (role(members[i].index) != Role::test) continue;
+        const auto row = predicted.begin() + static_cast<std::ptrdiff_t>(i * k);
+        means.insert(means.end(), row, row + static_cast<std::ptrdiff_t>(k));
+        labels.push_back(known_label(members[i].index));
+      }
+    } else {
+      std::vector<double> frequency(k, 1.0);
+      for (const LabelledCandidate& one : labelled_so_far())
+        frequency[static_cast<std::size_t>(one.label)] += 1;
+      double sum = 0;
+      for (const double f : frequency)
+        sum += f;
+      for (const CandidateRef& candidate : test) {
+        for (const double f : frequency)
+          means.push_back(f / sum);
+        labels.push_back(known_label(candidate.index));
+      }
+    }
+    if (!labels.empty()) record.metrics = evaluate(means, labels, classes());
+  }
+};
+
+ActiveLearner::ActiveLearner(LearnerOptions options, Progress& progress)
+    : impl_(std::make_unique<Impl>(std::move(options), progress)) {}
+
+ActiveLearner::~ActiveLearner() = default;
+ActiveLearner::ActiveLearner(ActiveLearner&&) noexcept = default;
+ActiveLearner& ActiveLearner::operator=(ActiveLearner&&) noexcept = default;
+
+bool ActiveLearner::step(Progress& progress) {
+  if (stopped()) return false;
+  AIFT_EXPECT(impl_->o.oracle != nullptr, ValueError,
+              "step() and run() need an oracle that answers; without one use query(), submit() and "
+              "train().");
+  if (!impl_->state.pending && !impl_->open_query(progress)) return false;
+  if (!impl_->state.answered) {
+    std::vector<CandidateRef> asked;
+    for (const Pick& pick : impl_->state.pending->picks)
+      asked.push_back(pick.candidate);
+    throw_if_cancelled(progress);
+    impl_->asked_at = Clock::now();
+    impl_->submit(impl_->o.oracle->label(asked, impl_->state.pending->round, progress));
+  }
+  impl_->train(progress);
+  return true;
+}
+
+const StopReason& ActiveLearner::run(Progress& progress) {
+  while (step(progress)) {
+  }
+  return *impl_->state.stop;
+}
+
+const RoundRecord& ActiveLearner::query(Progress& progress) {
+  if (impl_->state.pending) return *impl_->state.pending;
+  AIFT_EXPECT(!stopped(), ValueError, "The run has ended, nobody is asked any more: {}",
+              impl_->state.stop->reason);
+  AIFT_EXPECT(impl_->open_query(progress), ValueError,
+              "The run has ended, nobody is asked any more: {}", impl_->state.stop->reason);
+  return *impl_->state.pending;
+}
+
+void ActiveLearner::submit(std::span<const label_t> labels) { impl_->submit(labels); }
+
+const RoundRecord& ActiveLearner::train(Progress& progress) { return impl_->train(progress); }
+
+bool ActiveLearner::stopped() const noexcept { return impl_->state.stop.has_value(); }
+const RunState& ActiveLearner::state() const noexcept { return impl_->state; }
+const Model& ActiveLearner::model() const noexcept { return impl_->model(); }
+index_t ActiveLearner::pool_left() const noexcept { return impl_->pool_left(); }
+std::span<const CandidateRef> ActiveLearner::test_set() const noexcept { return impl_->test; }
+
+}  // namespace aift
