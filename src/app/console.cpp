@@ -70,8 +70,8 @@ void ConsoleProgress::report(std::string_view stage, index_t done, index_t total
     stage_began_ = now;
   }
   const bool finished = total > 0 && done >= total;
-  const auto interval = terminal_ ? std::chrono::nanoseconds(kBarInterval)
-                                  : std::chrono::nanoseconds(kLineInterval);
+  const auto interval =
+      terminal_ ? std::chrono::nanoseconds(kBarInterval) : std::chrono::nanoseconds(kLineInterval);
   if (now - printed_ < interval && !(terminal_ && finished)) return;
   printed_ = now;
 
@@ -92,7 +92,8 @@ void ConsoleProgress::report(std::string_view stage, index_t done, index_t total
   }
   std::string bar;
   if (total > 0) {
-    const double share = std::clamp(static_cast<double>(done) / static_cast<double>(total), 0.0, 1.0);
+    const double share =
+        std::clamp(static_cast<double>(done) / static_cast<double>(total), 0.0, 1.0);
     const int filled = static_cast<int>(share * kBarCells + 0.5);
     bar = fmt::format("[{:=<{}}{: <{}}] ", "", filled, "", kBarCells - filled);
   }

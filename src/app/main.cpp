@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <aift/core/error.hpp>
 #include <aift/core/version.hpp>
@@ -37,10 +37,12 @@ std::string unexpected(const CLI::App& app, const std::string& word) {
   const bool option = word.starts_with("-");
   if (option) {
     for (const CLI::Option* candidate : command.get_options()) {
-      for (const std::string& name : candidate->get_lnames()) known.push_back("--" + name);
+      for (const std::string& name : candidate->get_lnames())
+        known.push_back("--" + name);
     }
   } else if (&command == &app) {
-    for (const CLI::App* candidate : app.get_subcommands({})) known.push_back(candidate->get_name());
+    for (const CLI::App* candidate : app.get_subcommands({}))
+      known.push_back(candidate->get_name());
   }
   const std::string typed = word.substr(0, word.find('='));
   const std::string nearest = known.empty() ? "" : closest(typed, known);
@@ -69,7 +71,8 @@ std::string usage_error(const CLI::App& app, const CLI::ParseError& error) {
                        names);
   }
   std::string text = error.what();
-  while (!text.empty() && (text.back() == '.' || text.back() == '\n')) text.pop_back();
+  while (!text.empty() && (text.back() == '.' || text.back() == '\n'))
+    text.pop_back();
   return fmt::format("{}; see {}.", text, help_hint(app));
 }
 
@@ -83,7 +86,8 @@ int fail(int status, const std::string& sentence) {
 int main(int argc, char** argv) {
   CLI::App app{
       "AIFT finds the few images that are worth an expert's label: it scores a pool of unlabelled\n"
-      "images by how much a network disagrees with itself over augmented views, asks for the labels\n"
+      "images by how much a network disagrees with itself over augmented views, asks for the "
+      "labels\n"
       "of the hardest, fine-tunes, and repeats.",
       "aift"};
   app.set_version_flag("--version", "aift " + std::string(version()));

@@ -43,7 +43,8 @@ void list_architectures() {
                architecture.input_size, weights);
   }
   fmt::print(
-      "\nAlso: a .safetensors file of one of these, or a TorchScript file (.pt). A TorchScript file "
+      "\nAlso: a .safetensors file of one of these, or a TorchScript file (.pt). A TorchScript "
+      "file "
       "is code: use only what you trust.\n");
 #else
   throw ValueError(
@@ -88,7 +89,8 @@ void inspect(const ModelsArguments& arguments) {
     return;
   }
   std::size_t width = 0;
-  for (const io::TensorView& tensor : file.tensors()) width = std::max(width, tensor.name.size());
+  for (const io::TensorView& tensor : file.tensors())
+    width = std::max(width, tensor.name.size());
   fmt::print("\n");
   for (const io::TensorView& tensor : file.tensors()) {
     fmt::print("{:<{}}  {}\n", tensor.name, width, tensor.describe());

@@ -35,7 +35,8 @@ void make_report(const ReportArguments& arguments) {
 
 void add_report_command(CLI::App& app) {
   auto* command = app.add_subcommand(
-      "report", "One HTML file about a run, or several compared: learning curves, what was asked and why");
+      "report",
+      "One HTML file about a run, or several compared: learning curves, what was asked and why");
   auto arguments = std::make_shared<ReportArguments>();
   command->add_option("runs", arguments->runs, "Folders that `aift run --out` wrote")
       ->required()
@@ -49,7 +50,8 @@ void add_report_command(CLI::App& app) {
       "Example:\n"
       "  aift report runs/aift runs/random --out comparison.html\n"
       "\n"
-      "The file loads nothing and runs no script. Pictures may show patients: --no-images leaves them\n"
+      "The file loads nothing and runs no script. Pictures may show patients: --no-images leaves "
+      "them\n"
       "out, --pseudonyms the names.");
   command->callback([arguments] { make_report(*arguments); });
 }

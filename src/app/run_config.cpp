@@ -44,6 +44,7 @@ void visit(Config& c, Visitor&& v) {
   v.field("test_share", c.test_share, "of the groups, where the manifest has no split");
   v.field("max_bad", c.max_bad, "share of unreadable images that stops the run");
   v.field("batch", c.batch, "patches per forward pass");
+  v.field("workers", c.workers, "threads that decode and augment beside the network");
   v.field("threads", c.threads, "part of what must be equal when the run is resumed");
   v.field("keep_models", c.keep_models, "false: only the last");
   v.table("stop", "0: no such rule");
@@ -58,9 +59,11 @@ void visit(Config& c, Visitor&& v) {
   v.field("border", c.border, "reflect, constant");
   v.field("border_value", c.border_value, "grey value of a constant border");
   v.table("views.scoring_ranges", "");
-  for (const auto& [name, member] : io::kViewFields) v.field(name, c.scoring_ranges.*member, "");
+  for (const auto& [name, member] : io::kViewFields)
+    v.field(name, c.scoring_ranges.*member, "");
   v.table("views.training_ranges", "");
-  for (const auto& [name, member] : io::kViewFields) v.field(name, c.training_ranges.*member, "");
+  for (const auto& [name, member] : io::kViewFields)
+    v.field(name, c.training_ranges.*member, "");
 }
 
 std::string toml_text(std::string_view text) {
@@ -99,7 +102,8 @@ class TomlWriter {
     table(name, comment);
     for (const auto& [key, value] : options) {
       const bool bare = value == "true" || value == "false" || io::parse_number(value);
-      out_ += fmt::format("{} = {}\n", is_bare_key(key) ? key : toml_text(key), bare ? value : toml_text(value));
+      out_ += fmt::format("{} = {}\n", is_bare_key(key) ? key : toml_text(key),
+                          bare ? value : toml_text(value));
     }
   }
   [[nodiscard]] const std::string& result() const noexcept { return out_; }
@@ -117,7 +121,8 @@ class TomlWriter {
   static std::string text(double value) { return io::shortest(value); }
   static std::string text(const std::vector<std::string>& values) {
     std::string out;
-    for (const std::string& value : values) out += (out.empty() ? "" : ", ") + toml_text(value);
+    for (const std::string& value : values)
+      out += (out.empty() ? "" : ", ") + toml_text(value);
     return "[" + out + "]";
   }
 
@@ -147,7 +152,8 @@ class TomlReader {
     open_.push_back(name_);
     if (here_ == nullptr) return;
     options.clear();
-    for (const auto& [key, node] : *here_) options[std::string(key.str())] = option_text(node, key.str());
+    for (const auto& [key, node] : *here_)
+      options[std::string(key.str())] = option_text(node, key.str());
   }
   void expect_all_known() const { expect_known(root_, ""); }
 
@@ -213,8 +219,9 @@ class TomlReader {
       if (here != known_.end()) keys = here->second;
       if (!node.is_table() && std::find(keys.begin(), keys.end(), name) != keys.end()) continue;
       const std::string nearest = closest(name, keys);
-      throw ValueError(fmt::format("{}: {} is no key of a run{}.", file_, full,
-                                   nearest.empty() ? "; remove it" : fmt::format("; did you mean {}?", nearest)));
+      throw ValueError(fmt::format(
+          "{}: {} is no key of a run{}.", file_, full,
+          nearest.empty() ? "; remove it" : fmt::format("; did you mean {}?", nearest)));
     }
   }
 
@@ -226,10 +233,12 @@ class TomlReader {
   std::vector<std::string> open_;
 };
 
-void expect_word(const char* key, const std::string& value, std::span<const std::string_view> words) {
+void expect_word(const char* key, const std::string& value,
+                 std::span<const std::string_view> words) {
   if (std::find(words.begin(), words.end(), value) != words.end()) return;
   std::string list;
-  for (const auto word : words) list += (list.empty() ? "" : ", ") + std::string(word);
+  for (const auto word : words)
+    list += (list.empty() ? "" : ", ") + std::string(word);
   throw ValueError(fmt::format("{} must be one of {}; got '{}'.", key, list, value));
 }
 
@@ -249,8 +258,9 @@ std::pair<std::string, std::string> split_assignment(std::string_view assignment
 }  // namespace
 
 void RunConfig::validate() const {
-  AIFT_EXPECT(!data.empty(), ValueError,
-              "aift run needs the images: --data with a manifest.csv or a folder of class folders.");
+  AIFT_EXPECT(
+      !data.empty(), ValueError,
+      "aift run needs the images: --data with a manifest.csv or a folder of class folders.");
   static constexpr std::array<std::string_view, 2> kFirst = {"random", "imagenet"};
   static constexpr std::array<std::string_view, 3> kStart = {"scratch", "pretrained", "current"};
   static constexpr std::array<std::string_view, 3> kSets = {"new", "all", "hard"};
@@ -266,6 +276,7 @@ void RunConfig::validate() const {
   expect_at_least("--views", scoring_views, 1);
   expect_at_least("--test-views", test_views, 1);
   expect_at_least("--batch", batch, 1);
+  expect_at_least("--workers", workers, 1);
   expect_at_least("--threads", threads, 0);
   expect_at_least("--patience", patience, 0);
   expect_at_least("--already-right", already_right, 0);
@@ -273,8 +284,8 @@ void RunConfig::validate() const {
               "border_value must lie in 0 to 255; got {}.", border_value);
   AIFT_EXPECT(test_share >= 0 && test_share < 1, ValueError,
               "--test-share must be a share of at least 0 and below 1; got {}.", test_share);
-  AIFT_EXPECT(max_bad >= 0 && max_bad <= 1, ValueError, "--max-bad must be a share from 0 to 1; got {}.",
-              max_bad);
+  AIFT_EXPECT(max_bad >= 0 && max_bad <= 1, ValueError,
+              "--max-bad must be a share from 0 to 1; got {}.", max_bad);
   AIFT_EXPECT(target_auc >= 0 && target_auc <= 1, ValueError,
               "--target-auc must lie in 0 to 1; got {}.", target_auc);
 }
@@ -284,27 +295,34 @@ void RunConfig::set_view_option(std::string_view assignment) {
   if (key == "orientation") {
     AIFT_EXPECT(value == "any" || value == "upright", ValueError,
                 "--augment orientation must be any or upright; got '{}'.", value);
-    scoring_ranges = training_ranges = value == "any" ? ViewRanges::any_orientation() : ViewRanges::upright();
+    scoring_ranges = training_ranges =
+        value == "any" ? ViewRanges::any_orientation() : ViewRanges::upright();
     return;
   }
   const auto dot = key.find('.');
   const std::string family = dot == std::string::npos ? "" : key.substr(0, dot);
   const std::string name = dot == std::string::npos ? key : key.substr(dot + 1);
   std::vector<std::string> known = {"orientation"};
-  for (const auto& field : io::kViewFields) known.emplace_back(field.first);
+  for (const auto& field : io::kViewFields)
+    known.emplace_back(field.first);
   const auto at = std::find_if(io::kViewFields.begin(), io::kViewFields.end(),
                                [&](const auto& field) { return field.first == name; });
-  if (at == io::kViewFields.end() || (!family.empty() && family != "scoring" && family != "training")) {
+  if (at == io::kViewFields.end() ||
+      (!family.empty() && family != "scoring" && family != "training")) {
     const std::string nearest = closest(name, known);
     std::string list;
-    for (const auto& word : known) list += (list.empty() ? "" : ", ") + word;
-    throw ValueError(nearest.empty() || nearest == name
-                         ? fmt::format("--augment has no option '{}'; there are {}, with scoring. or training. before them for one family.", key, list)
-                         : fmt::format("--augment has no option '{}'; did you mean '{}'?", key, nearest));
+    for (const auto& word : known)
+      list += (list.empty() ? "" : ", ") + word;
+    throw ValueError(
+        nearest.empty() || nearest == name
+            ? fmt::format("--augment has no option '{}'; there are {}, with scoring. or training. "
+                          "before them for one family.",
+                          key, list)
+            : fmt::format("--augment has no option '{}'; did you mean '{}'?", key, nearest));
   }
   const auto number = io::parse_number(value);
-  AIFT_EXPECT(number && std::isfinite(*number), ValueError, "--augment {} must be a number; got '{}'.",
-              key, value);
+  AIFT_EXPECT(number && std::isfinite(*number), ValueError,
+              "--augment {} must be a number; got '{}'.", key, value);
   if (family != "training") scoring_ranges.*(at->second) = *number;
   if (family != "scoring") training_ranges.*(at->second) = *number;
 }

@@ -14,8 +14,8 @@
 
 namespace aift::app {
 
-/// Options of a pluggable part by key; numbers in the form of io::shortest, so that 0.50 and 0.5 are
-/// the same settings.
+/// Options of a pluggable part by key; numbers in the form of io::shortest, so that 0.50 and 0.5
+/// are the same settings.
 using OptionMap = std::map<std::string, std::string>;
 
 /// All that decides what `aift run` does: config.toml of a run folder, and what the command line
@@ -26,8 +26,8 @@ struct RunConfig {
   std::vector<std::string> classes;  ///< empty: from the labels
   bool synthetic = false;            ///< the images are generated; reports say so
   std::string model = "efficientnet_lite0";
-  std::string weights;               ///< "imagenet", "none" or a file; empty: imagenet where it exists
-  index_t input_size = 0;            ///< pixels; 0: the model's own
+  std::string weights;     ///< "imagenet", "none" or a file; empty: imagenet where it exists
+  index_t input_size = 0;  ///< pixels; 0: the model's own
   std::string selector = "aift";
   std::string first = "random";
   std::string start = "current";
@@ -39,6 +39,7 @@ struct RunConfig {
   double test_share = 0.3;
   double max_bad = 0.01;
   index_t batch = 32;
+  index_t workers = 1;  ///< threads that decode and render beside the network
   index_t threads = 0;  ///< 0: all; resolved before it is written
   bool keep_models = true;
 
@@ -61,8 +62,8 @@ struct RunConfig {
 
   /// ValueError naming the key that is out of range or unknown as a word.
   void validate() const;
-  /// Applies `key=value` of --augment: orientation=any|upright, a range by its name (both families),
-  /// or scoring.NAME and training.NAME. throws ValueError
+  /// Applies `key=value` of --augment: orientation=any|upright, a range by its name (both
+  /// families), or scoring.NAME and training.NAME. throws ValueError
   void set_view_option(std::string_view assignment);
   /// What an ImageAugmenter is made from; the format is the model's.
   [[nodiscard]] ImageAugmentOptions augment_options(const PatchFormat& format) const;

@@ -8,7 +8,8 @@ namespace aift::app {
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> before(b.size() + 1), last(b.size() + 1), now(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) last[j] = j;
+  for (std::size_t j = 0; j <= b.size(); ++j)
+    last[j] = j;
   for (std::size_t i = 1; i <= a.size(); ++i) {
     now[0] = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
@@ -25,7 +26,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 std::string closest(std::string_view typed, std::span<const std::string> known) {
-  const std::size_t limit = std::min<std::size_t>(3, (typed.size() - std::min<std::size_t>(1, typed.size())) / 2);
+  const std::size_t limit =
+      std::min<std::size_t>(3, (typed.size() - std::min<std::size_t>(1, typed.size())) / 2);
   std::size_t best = limit + 1;
   std::string found;
   for (const std::string& word : known) {

@@ -74,7 +74,8 @@ double probability(const RunRecord& run, const Pick& pick, index_t view, label_t
 /// Mean probability of a class over all views.
 double mean_probability(const RunRecord& run, const Pick& pick, label_t k) {
   double sum = 0;
-  for (index_t view = 0; view < pick.views; ++view) sum += probability(run, pick, view, k);
+  for (index_t view = 0; view < pick.views; ++view)
+    sum += probability(run, pick, view, k);
   return sum / static_cast<double>(pick.views);
 }
 
@@ -451,7 +452,8 @@ class Writer {
       put("<img class='whole' width='{}' height='{}' alt='{}' src='{}'>", shown.whole.width,
           shown.whole.height, escape(fmt::format("{}, {}", name, label)), shown.whole.uri);
     } else {
-      put("<div class='none'>{}</div>", options_.images ? escape(shown.missing) : "picture left out");
+      put("<div class='none'>{}</div>",
+          options_.images ? escape(shown.missing) : "picture left out");
     }
     put("<div class='text'><div class='path'><span class='rank'>{}.</span> {}</div>", rank,
         escape(name));
@@ -464,14 +466,16 @@ class Writer {
           share(mean_probability(run, pick, pick.dominant)));
       if (pick.label >= 0) {
         const bool right = pick.dominant == pick.label;
-        put(" <span class='{}'>{}</span>", right ? "right" : "wrong", right ? "agrees" : "disagrees");
+        put(" <span class='{}'>{}</span>", right ? "right" : "wrong",
+            right ? "agrees" : "disagrees");
       }
       out_ += "</div>";
     }
     if (std::isfinite(pick.score)) {
       put("<div class='numbers'><span>score <b>{}</b></span>", figure(pick.score));
       if (std::isfinite(pick.entropy)) put("<span>entropy <b>{}</b></span>", figure(pick.entropy));
-      if (std::isfinite(pick.diversity)) put("<span>diversity <b>{}</b></span>", figure(pick.diversity));
+      if (std::isfinite(pick.diversity))
+        put("<span>diversity <b>{}</b></span>", figure(pick.diversity));
       out_ += "</div>";
     }
     out_ += "</div>";

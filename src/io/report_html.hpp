@@ -8,9 +8,9 @@
 
 namespace aift::io::report {
 
-/// Text as it may stand between tags and in quoted attributes: & < > " ' become entities, bytes that
-/// are not UTF-8 and control characters (terminal escapes, changes of writing direction) become
-/// U+FFFD, so that a file name can neither break out of its place nor disguise itself.
+/// Text as it may stand between tags and in quoted attributes: & < > " ' become entities, bytes
+/// that are not UTF-8 and control characters (terminal escapes, changes of writing direction)
+/// become U+FFFD, so that a file name can neither break out of its place nor disguise itself.
 [[nodiscard]] std::string escape(std::string_view text);
 
 /// RFC 4648, with padding.

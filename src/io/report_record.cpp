@@ -6,8 +6,8 @@
 #include <sstream>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <toml++/toml.h>
+#include <nlohmann/json.hpp>
 
 #include <aift/core/error.hpp>
 #include <aift/io/atomic_file.hpp>
@@ -32,7 +32,8 @@ double number(const Json& json) {
 
 RunRecord::Facts pairs(const Json& json) {
   RunRecord::Facts out;
-  for (const Json& pair : json) out.emplace_back(pair.at(0), pair.at(1));
+  for (const Json& pair : json)
+    out.emplace_back(pair.at(0), pair.at(1));
   return out;
 }
 
@@ -53,13 +54,15 @@ RunRecord::Pick read_pick(const Json& json, label_t classes) {
   pick.dominant = json.at("dominant").get<label_t>();
   pick.views = json.at("patches").get<index_t>();
   pick.kept = json.at("kept").get<std::vector<std::int32_t>>();
-  for (const Json& p : json.at("probabilities")) pick.probabilities.push_back(number(p));
+  for (const Json& p : json.at("probabilities"))
+    pick.probabilities.push_back(number(p));
   pick.reason = json.at("reason").get<std::string>();
   expect(pick.label >= kUnlabelled && pick.label < classes);
   expect(pick.views >= 0 && pick.views <= 100000);
   expect(pick.probabilities.empty() ||
          static_cast<index_t>(pick.probabilities.size()) == pick.views * classes);
-  for (const std::int32_t view : pick.kept) expect(view >= 0 && view < pick.views);
+  for (const std::int32_t view : pick.kept)
+    expect(view >= 0 && view < pick.views);
   // a network with a head of its own (the ImageNet classes) picked: its class has no name here
   if (pick.probabilities.empty() || pick.dominant >= classes) pick.dominant = kUnlabelled;
   return pick;
@@ -84,7 +87,8 @@ RunRecord::Round read_round(const Json& json, label_t classes) {
   for (const auto& [what, seconds] : json.at("seconds").items()) {
     round.seconds.emplace_back(what, number(seconds));
   }
-  for (const Json& pick : json.at("picks")) round.picks.push_back(read_pick(pick, classes));
+  for (const Json& pick : json.at("picks"))
+    round.picks.push_back(read_pick(pick, classes));
   return round;
 }
 
@@ -106,7 +110,8 @@ void read_state(const std::filesystem::path& file, RunRecord& run) {
       run.bad_images.emplace_back(one.at("path"), one.at("reason"));
     }
     if (const Json& stop = json.at("stop"); !stop.is_null()) run.stopped = stop.at("reason");
-    for (const Json& round : json.at("rounds")) run.rounds.push_back(read_round(round, classes));
+    for (const Json& round : json.at("rounds"))
+      run.rounds.push_back(read_round(round, classes));
     if (const Json& pending = json.at("pending"); !pending.is_null()) {
       run.rounds.push_back(read_round(pending, classes));
       run.pending = true;
@@ -114,9 +119,10 @@ void read_state(const std::filesystem::path& file, RunRecord& run) {
   } catch (const IoError&) {
     throw;
   } catch (const std::exception&) {
-    throw IoError(fmt::format("{} is not the state of a run that AIFT wrote, or it was changed; "
-                              "restore it or leave this folder out of the report.",
-                              file.string()));
+    throw IoError(
+        fmt::format("{} is not the state of a run that AIFT wrote, or it was changed; "
+                    "restore it or leave this folder out of the report.",
+                    file.string()));
   }
 }
 
@@ -126,7 +132,8 @@ std::string plain(const toml::node& node) {
   if (node.is_string()) return *node.value<std::string>();
   if (const toml::array* array = node.as_array()) {
     std::string text;
-    for (const toml::node& entry : *array) text += (text.empty() ? "" : ", ") + plain(entry);
+    for (const toml::node& entry : *array)
+      text += (text.empty() ? "" : ", ") + plain(entry);
     return text;
   }
   std::ostringstream text;
@@ -147,7 +154,8 @@ void by_place(Items& items) {
 
 void collect(const toml::table& table, const std::string& path, RunRecord& run) {
   std::vector<std::pair<std::string, const toml::node*>> items;
-  for (const auto& [key, node] : table) items.emplace_back(std::string(key.str()), &node);
+  for (const auto& [key, node] : table)
+    items.emplace_back(std::string(key.str()), &node);
   by_place(items);
   RunRecord::Facts facts;
   for (const auto& [key, node] : items) {
@@ -192,8 +200,9 @@ void read_config(const std::filesystem::path& file, RunRecord& run) {
                        ? std::stoull(root["run"]["seed"].value_or(std::string("0")))
                        : static_cast<std::uint64_t>(root["run"]["seed"].value_or(std::int64_t{0}));
     options.scoring_views = (*views)["scoring"].value_or(options.scoring_views);
-    options.border = (*views)["border"].value_or(std::string("reflect")) == "constant" ? Border::constant
-                                                                                       : Border::reflect;
+    options.border = (*views)["border"].value_or(std::string("reflect")) == "constant"
+                         ? Border::constant
+                         : Border::reflect;
     options.border_value =
         static_cast<std::uint8_t>((*views)["border_value"].value_or(std::int64_t{0}));
     options.scoring = read_ranges(root, "views.scoring_ranges");

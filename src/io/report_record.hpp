@@ -52,11 +52,11 @@ struct RunRecord {
   bool pending = false;  ///< the last of `rounds` is asked for and not trained on yet
   std::vector<std::pair<std::string, std::string>> bad_images;  ///< path, reason
   index_t pool = 0, test = 0;
-  std::string stopped;     ///< why; empty: not finished
+  std::string stopped;  ///< why; empty: not finished
   bool synthetic = false;
-  Facts environment;       ///< machine, build, threads
+  Facts environment;                                    ///< machine, build, threads
   std::vector<std::pair<std::string, Facts>> settings;  ///< tables of config.toml
-  std::filesystem::path data_root;  ///< what the paths of picks are relative to
+  std::filesystem::path data_root;                      ///< what the paths of picks are relative to
   std::string data_name;
   std::optional<ImageAugmentOptions> views;  ///< how the scoring views were made; format unset
 

@@ -17,11 +17,13 @@ struct ReportOptions {
   std::string title;        ///< heading; empty: made from the runs
   index_t thumbnail = 96;   ///< longer side of the picture of a candidate, pixels, in [32, 512]
   index_t view = 64;        ///< side of the picture of one augmented view, pixels, in [24, 512]
-  index_t max_pictures = 6000;  ///< pictures in one file; later picks go without, and a note says so
+  index_t max_pictures =
+      6000;  ///< pictures in one file; later picks go without, and a note says so
 };
 
-/// One self-contained HTML file (no script, nothing fetched from anywhere) about one run or several:
-/// learning curves, what was asked in each round and why, what the trainer did, settings and times.
+/// One self-contained HTML file (no script, nothing fetched from anywhere) about one run or
+/// several: learning curves, what was asked in each round and why, what the trainer did, settings
+/// and times.
 ///
 /// runs     folders that `aift run` wrote; read are their state.json, config.toml and, for the
 ///          pictures, the images named there. An image that is gone is replaced by a word
