@@ -50,6 +50,21 @@ enum class Purpose : std::uint32_t {
   return x ^ (x >> 31);
 }
 
+namespace detail {
+
+/// Upper 64 bits of the 128-bit product.
+[[nodiscard]] constexpr std::uint64_t multiply_high(std::uint64_t a, std::uint64_t b) noexcept {
+  const std::uint64_t a_low = a & 0xFFFFFFFFu;
+  const std::uint64_t a_high = a >> 32;
+  const std::uint64_t b_low = b & 0xFFFFFFFFu;
+  const std::uint64_t b_high = b >> 32;
+  const std::uint64_t middle = a_high * b_low + ((a_low * b_low) >> 32);
+  const std::uint64_t other = a_low * b_high + (middle & 0xFFFFFFFFu);
+  return a_high * b_high + (middle >> 32) + (other >> 32);
+}
+
+}  // namespace detail
+
 /// Random numbers that depend on *what* they are for, never on the order in which they are asked:
 /// the same (seed, purpose, round, id, index) gives the same number on any machine and thread.
 ///
@@ -87,9 +102,7 @@ class KeyedRandom {
 
   /// Uniform integer in [0, n), n >= 1; bias below n / 2^64.
   [[nodiscard]] constexpr index_t below(index_t index, index_t n) const noexcept {
-    const auto high = (static_cast<unsigned __int128>(bits(index)) *
-                       static_cast<unsigned __int128>(static_cast<std::uint64_t>(n))) >> 64;
-    return static_cast<index_t>(static_cast<std::uint64_t>(high));
+    return static_cast<index_t>(detail::multiply_high(bits(index), static_cast<std::uint64_t>(n)));
   }
 
   /// Standard normal (Box-Muller on the uniforms 2 index and 2 index + 1).

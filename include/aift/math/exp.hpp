@@ -35,8 +35,8 @@ AIFT_MATH typename L::Real exp_polynomial(typename L::Real r, typename L::Real r
   return L::fma(r, odd, even);
 }
 
-/// Where exp is 0 and where it is infinite, with room; the number whose ulp is 1; and an even number
-/// that makes an exponent positive.
+/// Where exp is 0 and where it is infinite, with room; the number whose ulp is 1; and an even
+/// number that makes an exponent positive.
 template <class S>
 struct ExpRange;
 template <>
@@ -81,8 +81,8 @@ AIFT_MATH typename L::Real exp_lane(typename L::Real x) noexcept {
   const auto one = L::real(S{1});
   const auto sum = one + high_part;
   const auto rest = ((one - sum) + high_part) - low_part;
-  const auto y = sum + L::fma(r2, L::fma(r, detail::exp_polynomial<L>(r, r2, S{}), L::real(S{0.5})),
-                              rest);
+  const auto y =
+      sum + L::fma(r2, L::fma(r, detail::exp_polynomial<L>(r, r2, S{}), L::real(S{0.5})), rest);
   // 2^k in two steps, the first of them exact: a subnormal result is rounded once.
   const auto shifted = (L::to_bits(rounded) - L::bits(R::kRoundBits)) + L::bits(R::kShift);
   const auto first = L::template shift_right<1>(shifted);

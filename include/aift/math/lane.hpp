@@ -7,8 +7,9 @@
 
 #include <aift/core/types.hpp>
 
-/// Marks the small functions of math/: host and device like AIFT_HD, and inlined into whatever calls
-/// them, so that a caller compiled for a CPU with FMA gets that instruction and not a call of `fma`.
+/// Marks the small functions of math/: host and device like AIFT_HD, and inlined into whatever
+/// calls them, so that a caller compiled for a CPU with FMA gets that instruction and not a call of
+/// `fma`.
 #if defined(__CUDACC__)
 #define AIFT_MATH __host__ __device__ __forceinline__
 #elif defined(__GNUC__)
@@ -44,8 +45,8 @@ AIFT_MATH float fma(float a, float b, float c) noexcept {
 
 /// What log and exp are written over: a *lane type* names a vector of reals, a vector of unsigned
 /// integers of the same width and a mask, and the operations between them. Besides the functions
-/// below a body uses + - * of Real and + - & | of Bits, nothing else; every one of these is exact or
-/// correctly rounded, so that two lane types agree bit for bit.
+/// below a body uses + - * of Real and + - & | of Bits, nothing else; every one of these is exact
+/// or correctly rounded, so that two lane types agree bit for bit.
 ///
 /// `Lane<double>` and `Lane<float>` are one lane on host and device. A vector version supplies a
 /// struct with the same members over its own types.
@@ -64,7 +65,9 @@ struct Lane<double> {
   static AIFT_MATH Bits bits(std::uint64_t x) noexcept { return x; }  ///< broadcast
   static AIFT_MATH Real fma(Real a, Real b, Real c) noexcept { return math::fma(a, b, c); }
   static AIFT_MATH Mask less(Real a, Real b) noexcept { return a < b; }  ///< false with a NaN
-  static AIFT_MATH Real select(Mask m, Real a, Real b) noexcept { return m ? a : b; }  ///< m ? a : b
+  static AIFT_MATH Real select(Mask m, Real a, Real b) noexcept {
+    return m ? a : b;
+  }  ///< m ? a : b
   static AIFT_MATH Bits to_bits(Real x) noexcept {
     Bits b;
     std::memcpy(&b, &x, sizeof b);
@@ -97,7 +100,9 @@ struct Lane<float> {
   static AIFT_MATH Bits bits(std::uint32_t x) noexcept { return x; }  ///< broadcast
   static AIFT_MATH Real fma(Real a, Real b, Real c) noexcept { return math::fma(a, b, c); }
   static AIFT_MATH Mask less(Real a, Real b) noexcept { return a < b; }  ///< false with a NaN
-  static AIFT_MATH Real select(Mask m, Real a, Real b) noexcept { return m ? a : b; }  ///< m ? a : b
+  static AIFT_MATH Real select(Mask m, Real a, Real b) noexcept {
+    return m ? a : b;
+  }  ///< m ? a : b
   static AIFT_MATH Bits to_bits(Real x) noexcept {
     Bits b;
     std::memcpy(&b, &x, sizeof b);
@@ -125,11 +130,11 @@ struct Format;
 /// binary64
 template <>
 struct Format<double> {
-  static constexpr int kFraction = 52;                               ///< bits of the fraction
+  static constexpr int kFraction = 52;  ///< bits of the fraction
   static constexpr std::uint64_t kFractionMask = 0xFFFFFFFFFFFFFU;
-  static constexpr std::uint64_t kOne = 0x3FF0000000000000U;         ///< bits of 1
-  static constexpr std::uint64_t kSqrtHalf = 0x3FE6A09E667F3BCDU;    ///< bits of sqrt(1/2)
-  static constexpr std::uint64_t kTwoFraction = 0x4330000000000000U; ///< bits of 2^52
+  static constexpr std::uint64_t kOne = 0x3FF0000000000000U;          ///< bits of 1
+  static constexpr std::uint64_t kSqrtHalf = 0x3FE6A09E667F3BCDU;     ///< bits of sqrt(1/2)
+  static constexpr std::uint64_t kTwoFraction = 0x4330000000000000U;  ///< bits of 2^52
   static constexpr std::uint64_t kBias = 1023;
   static constexpr double kLn2High = 0x1.62e42fefp-1;  ///< ln 2 to 32 bits: times an exponent exact
   static constexpr double kLn2Low = 0x1.473de6af278edp-34;  ///< the rest of ln 2

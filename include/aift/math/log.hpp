@@ -110,8 +110,8 @@ AIFT_MATH typename L::Real log_lane(typename L::Real x) noexcept {
   const auto tiny = L::less(x, L::real(Limits::min()));
   const auto scaled = L::select(tiny, x * L::real(kUp), x);
   constexpr S kOffset = detail::kLogOffset<S>;
-  const auto offset = L::select(tiny, L::real(kOffset + S{2 + Format<S>::kFraction}),
-                                L::real(kOffset));
+  const auto offset =
+      L::select(tiny, L::real(kOffset + S{2 + Format<S>::kFraction}), L::real(kOffset));
   const auto split = detail::log_split<L>(scaled, offset);
   const auto y = detail::log_assemble<L>(split.k, split.m - L::real(S{1}), L::real(S{0}));
   const auto zero = L::real(S{0});
@@ -132,8 +132,8 @@ AIFT_MATH typename L::Real log1p_lane(typename L::Real r) noexcept {
   const auto lost = L::select(L::less(r, one), r - (u - one), one - (u - r));  // 1 + r - u, exactly
   const auto split = detail::log_split<L>(u, L::real(detail::kLogOffset<S>));
   // 2^-k, 0 for the largest u of all, where nothing is lost anyway.
-  const auto shrink = L::from_bits(
-      L::template shift_left<F::kFraction>(L::bits(2 * F::kBias) - split.biased));
+  const auto shrink =
+      L::from_bits(L::template shift_left<F::kFraction>(L::bits(2 * F::kBias) - split.biased));
   const auto m1 = split.m - one;
   const auto part = lost * shrink;
   const auto f = m1 + part;

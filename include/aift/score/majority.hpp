@@ -30,8 +30,9 @@ struct Majority {
 
 /// Majority selection: the dominant class c has the largest mean probability over all patches
 /// (lowest class on a tie); kept are the kept_count(q, alpha) patches of largest P_jc, lowest patch
-/// number on a tie. For two classes: top alpha if the mean of class 1 is above one half, else bottom
-/// alpha. Augmentation sometimes spoils a patch; patches that contradict the majority are left out.
+/// number on a tie. For two classes: top alpha if the mean of class 1 is above one half, else
+/// bottom alpha. Augmentation sometimes spoils a patch; patches that contradict the majority are
+/// left out.
 ///
 /// Source: Zhou et al., CVPR 2017, majority selection; for K > 2 the dominant class is ours.
 /// throws  ShapeError, ValueError naming candidate and patch

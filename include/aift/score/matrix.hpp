@@ -21,7 +21,8 @@ struct MatrixTable {
   }
   /// m_i, the number of rows of matrix i.
   [[nodiscard]] index_t extent(index_t i) const {
-    return kept_offsets[static_cast<std::size_t>(i) + 1] - kept_offsets[static_cast<std::size_t>(i)];
+    return kept_offsets[static_cast<std::size_t>(i) + 1] -
+           kept_offsets[static_cast<std::size_t>(i)];
   }
   /// Cells of matrix i.
   [[nodiscard]] std::span<const double> of(index_t i) const {

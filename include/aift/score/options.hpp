@@ -23,10 +23,10 @@ enum class Precision : std::uint8_t { double_, single };
 
 /// Every convention of the score, by name (DESIGN section 5). Recorded with every result.
 struct ScoreOptions {
-  double alpha = 0.25;  ///< share of patches kept on the dominant side, in (0, 1]
-  double lambda1 = 1;   ///< weight of the entropies (diagonal of R), finite, >= 0
-  double lambda2 = 1;   ///< weight of the diversities (off the diagonal), finite, >= 0
-  double eps = 0x1p-52; ///< added inside the logarithm, finite, >= 0; not used from logits
+  double alpha = 0.25;   ///< share of patches kept on the dominant side, in (0, 1]
+  double lambda1 = 1;    ///< weight of the entropies (diagonal of R), finite, >= 0
+  double lambda2 = 1;    ///< weight of the diversities (off the diagonal), finite, >= 0
+  double eps = 0x1p-52;  ///< added inside the logarithm, finite, >= 0; not used from logits
   EntropyAggregation entropy = EntropyAggregation::sum;
   PairCounting pairs = PairCounting::ordered;
   Precision precision = Precision::double_;

@@ -12,33 +12,33 @@ namespace aift {
 
 /// What a ScoreTable holds besides the numbers that every score needs.
 struct ScoreRequest {
-  bool kept = false;                ///< indices of the kept patches, and how many patches there were
+  bool kept = false;  ///< indices of the kept patches, and how many patches there were
   bool mean_probabilities = false;  ///< mean prediction of the kept patches, [N, K]
   friend bool operator==(const ScoreRequest&, const ScoreRequest&) = default;
 };
 
 /// One row per candidate, memory O(N): the result of scoring and the input of picking.
 ///
-/// Chunks are appended one after another (`append`), so a pool never has to be in memory as a whole.
-/// score     what the selector ranks by; larger = label first
-/// entropy   nats, over the kept patches, aggregated as the options say
-/// diversity nats, over pairs of kept patches, counted as the options say; never negative
-/// dominant  class of the largest mean probability over *all* patches, lowest index on a tie
-/// kept      patch numbers within the candidate, most confident first (lowest index on a tie)
+/// Chunks are appended one after another (`append`), so a pool never has to be in memory as a
+/// whole. score     what the selector ranks by; larger = label first entropy   nats, over the kept
+/// patches, aggregated as the options say diversity nats, over pairs of kept patches, counted as
+/// the options say; never negative dominant  class of the largest mean probability over *all*
+/// patches, lowest index on a tie kept      patch numbers within the candidate, most confident
+/// first (lowest index on a tie)
 struct ScoreTable {
   ScoreRequest request;
   PredictionKind form = PredictionKind::probabilities;  ///< which of the two formulas made it
   ScoreOptions options;
-  std::string name;            ///< of the score ("aift"); empty until the first row
-  index_t first_candidate = 0; ///< number of row 0 in the pool: error messages count from it
+  std::string name;             ///< of the score ("aift"); empty until the first row
+  index_t first_candidate = 0;  ///< number of row 0 in the pool: error messages count from it
   index_t classes = 0;
   std::vector<double> score;
   std::vector<double> entropy;
   std::vector<double> diversity;
   std::vector<label_t> dominant;
-  std::vector<index_t> kept_offsets;     ///< [N + 1] when request.kept, else empty
-  std::vector<std::int32_t> kept;        ///< [kept_offsets[N]]
-  std::vector<std::int32_t> patches;     ///< q of every candidate, [N] when request.kept, else empty
+  std::vector<index_t> kept_offsets;  ///< [N + 1] when request.kept, else empty
+  std::vector<std::int32_t> kept;     ///< [kept_offsets[N]]
+  std::vector<std::int32_t> patches;  ///< q of every candidate, [N] when request.kept, else empty
   std::vector<double> mean_probabilities;  ///< [N, K] when requested, else empty
 
   [[nodiscard]] index_t size() const noexcept { return static_cast<index_t>(score.size()); }

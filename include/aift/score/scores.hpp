@@ -56,8 +56,9 @@ void aift(const PatchPredictions& chunk, const ScoreOptions& options, ScoreTable
 void least_confidence(const PatchPredictions& chunk, const ScoreOptions& options, ScoreTable& out);
 /// score = 1 - (largest - second largest mean probability of the kept patches), in [0, 1]
 void margin(const PatchPredictions& chunk, const ScoreOptions& options, ScoreTable& out);
-/// score = entropy of the kept patches' mean prediction - their mean entropy: the mutual information
-/// between prediction and patch. A difference: absolute error about 1e-15 K (double), 1e-6 (single).
+/// score = entropy of the kept patches' mean prediction - their mean entropy: the mutual
+/// information between prediction and patch. A difference: absolute error about 1e-15 K (double),
+/// 1e-6 (single).
 void bald(const PatchPredictions& chunk, const ScoreOptions& options, ScoreTable& out);
 
 /// The score named by `kind`.

@@ -23,17 +23,17 @@ struct Needs {
 
 /// Everything a selector may look at. Owns nothing; empty spans mean "not given".
 struct PoolView {
-  index_t size = 0;     ///< N
-  index_t classes = 0;  ///< K
+  index_t size = 0;                               ///< N
+  index_t classes = 0;                            ///< K
   const PatchPredictions* predictions = nullptr;  ///< of all N candidates, or
   const ScoreTable* scores = nullptr;             ///< already scored, chunk by chunk
   std::span<const double> mean_probabilities;     ///< [N, K]
   std::span<const float> features;                ///< [N, feature_size]
   index_t feature_size = 0;
-  std::span<const label_t> labels;       ///< [N]; >= 0: labelled already, never picked again
-  std::span<const index_t> groups;       ///< [N]
-  std::span<const double> costs;         ///< [N]
-  std::span<const std::uint64_t> ids;    ///< [N] stable sample ids for keyed randomness; else indices
+  std::span<const label_t> labels;     ///< [N]; >= 0: labelled already, never picked again
+  std::span<const index_t> groups;     ///< [N]
+  std::span<const double> costs;       ///< [N]
+  std::span<const std::uint64_t> ids;  ///< [N] stable sample ids for keyed randomness; else indices
 };
 
 /// What a selection depends on besides the pool.
@@ -52,7 +52,7 @@ struct Selection {
   std::vector<label_t> dominant;
   std::vector<std::vector<std::int32_t>> kept;     ///< patch numbers, most confident first
   std::vector<std::vector<std::int32_t>> dropped;  ///< patches outside the majority, ascending
-  std::vector<std::string> reason;  ///< one short sentence per pick
+  std::vector<std::string> reason;                 ///< one short sentence per pick
   [[nodiscard]] index_t size() const noexcept { return static_cast<index_t>(indices.size()); }
 };
 

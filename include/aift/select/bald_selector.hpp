@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+
+#include <aift/score/scores.hpp>
+#include <aift/select/score_selector.hpp>
+
+namespace aift {
+
+/// Prefers candidates on which single patches are certain and their mean is not.
+///
+///   score(i) = entropy of the mean prediction of the kept patches - mean of their entropies, the
+///              mutual information between prediction and patch
+/// alpha is 1 unless given: as this strategy is known, over all patches.
+/// Source: Houlsby et al., 2011, with augmented patches in the place of dropout samples.
+///
+/// chunk  ragged or dense patch predictions, probabilities or logits (DESIGN sections 4 and 5)
+/// out    score in nats, in [0, ln K] up to rounding; larger = label first
+/// ties   smaller candidate index first, so equal input gives equal output
+/// throws ShapeError, ValueError (NaN, negative, bad row sum), naming candidate and patch
+/// cost   O(q K) per candidate, no allocation per candidate
+class BaldSelector final : public ScoreSelector {
+ public:
+  static constexpr std::string_view kName = "bald";
+  static constexpr std::string_view kSummary =
+      "Single patches are certain, their mean is not (mutual information)";
+  static constexpr std::string_view kOptions = "alpha, eps, entropy, pairs, precision, pick, omega";
+
+  explicit BaldSelector(const ScoreOptions& options = ScoreOptions{.alpha = 1},
+                        const PickRule& rule = {})
+      : ScoreSelector(rule), options_(options) {
+    options_.validate();
+  }
+  /// From text options, kOptions.
+  [[nodiscard]] static std::unique_ptr<Selector> make(const Settings& settings) {
+    return std::make_unique<BaldSelector>(ScoreOptions::from(settings, ScoreOptions{.alpha = 1}),
+                                          PickRule::from(settings));
+  }
+  [[nodiscard]] std::string_view name() const noexcept override { return kName; }
+  /// The conventions in use.
+  [[nodiscard]] const ScoreOptions& options() const noexcept { return options_; }
+
+ protected:
+  void score_into(const PatchPredictions& chunk, ScoreTable& out) const override {
+    score::bald(chunk, options_, out);
+  }
+
+ private:
+  ScoreOptions options_;
+};
+
+}  // namespace aift

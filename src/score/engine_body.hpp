@@ -1,0 +1,547 @@
+// SPDX-License-Identifier: Apache-2.0
+// No include guard: included once per instruction set, inside an anonymous namespace, after every
+// header it needs. Functions of other headers must be inlined (AIFT_MATH) or not be templates, so
+// that no code of this instruction set leaks into the rest of the program.
+
+/// Working memory of one candidate.
+template <class T>
+struct Scratch {
+  T* input;            // [q, K] predictions in T, when they are of another type
+  T* p;                // [q, K] probabilities made from logits
+  T* w;                // [q, K] logits less their maximum
+  T* base;             // [q] log1p(r) of each patch; 0 from probabilities
+  T* kept_p;           // [m, K] probabilities of the kept patches
+  T* kept_v;           // [m, K] their logarithms, or w
+  T* entropies;        // [m]
+  T* confidence;       // [q] column of the dominant class
+  T* copy;             // [q]
+  T* class_a;          // [K] sums over patches
+  T* class_b;          // [K]
+  T* block_a;          // [K] sums over one block of patches
+  T* block_b;          // [K]
+  std::int32_t* kept;  // [m] ascending
+};
+
+/// Cuts `bytes` into the arrays; returns how many bytes that takes (with a null pointer, only
+/// that).
+template <class T>
+inline std::size_t carve(std::byte* bytes, const Job& job, Scratch<T>& s) {
+  const std::size_t q = static_cast<std::size_t>(job.most_patches);
+  const std::size_t k = static_cast<std::size_t>(job.chunk.classes);
+  const bool logits = job.chunk.kind == PredictionKind::logits;
+  const bool direct = job.chunk.dtype == dtype_of<T>::value;
+  const double alpha = job.patch_entropy != nullptr ? 1.0 : job.options.alpha;
+  const std::size_t m =
+      static_cast<std::size_t>(kept_count(job.most_patches > 0 ? job.most_patches : 1, alpha));
+  std::size_t used = 0;
+  const auto take = [&](auto*& array, std::size_t count) {
+    using Element = std::remove_reference_t<decltype(*array)>;
+    array = bytes == nullptr ? nullptr : reinterpret_cast<Element*>(bytes + used);
+    used += (count * sizeof(Element) + 63) / 64 * 64;
+  };
+  take(s.input, direct ? 0 : q * k);
+  take(s.p, logits ? q * k : 0);
+  take(s.w, logits ? q * k : 0);
+  take(s.base, q);
+  take(s.kept_p, m * k);
+  take(s.kept_v, m * k);
+  take(s.entropies, m);
+  take(s.confidence, q);
+  take(s.copy, q);
+  take(s.class_a, k);
+  take(s.class_b, k);
+  take(s.block_a, k);
+  take(s.block_b, k);
+  take(s.kept, m);
+  return used;
+}
+
+// ------------------------------------------------------------------ reading and refusing
+
+template <class In, class T>
+inline T convert(In x) {
+  if constexpr (std::is_same_v<In, half_t> || std::is_same_v<In, bfloat16_t>) {
+    return static_cast<T>(to_float(x));
+  } else {
+    return static_cast<T>(x);
+  }
+}
+
+template <class In, class T>
+inline void convert_values(const void* values, index_t first, index_t count, T* out) {
+  const In* in = static_cast<const In*>(values) + first;
+  for (index_t i = 0; i < count; ++i)
+    out[i] = convert<In, T>(in[i]);
+}
+
+/// The rows of a candidate in T: as they lie in memory where the type is the same.
+template <class T>
+inline const T* read_rows(const PatchPredictions& chunk, index_t first_row, index_t rows, T* out) {
+  const index_t first = first_row * chunk.classes;
+  const index_t count = rows * chunk.classes;
+  if (chunk.dtype == dtype_of<T>::value) return static_cast<const T*>(chunk.values) + first;
+  switch (chunk.dtype) {
+    case DType::f64:
+      convert_values<double>(chunk.values, first, count, out);
+      break;
+    case DType::f32:
+      convert_values<float>(chunk.values, first, count, out);
+      break;
+    case DType::f16:
+      convert_values<half_t>(chunk.values, first, count, out);
+      break;
+    case DType::bf16:
+      convert_values<bfloat16_t>(chunk.values, first, count, out);
+      break;
+  }
+  return out;
+}
+
+template <class T>
+inline T magnitude(T x) {
+  return x < T{0} ? -x : x;
+}
+
+/// Whether all rows are probabilities.
+template <class T>
+inline bool are_probabilities(const T* p, index_t q, index_t classes, T tolerance, T least) {
+  // `least` is 0, or the smallest positive number where an exact 0 has no logarithm.
+  unsigned bad = 0;
+  const index_t count = q * classes;
+  for (index_t i = 0; i < count; ++i)
+    bad |= static_cast<unsigned>(!(p[i] >= least));
+  if (classes == 2) {
+    for (index_t j = 0; j < q; ++j) {
+      bad |= static_cast<unsigned>(!(magnitude((p[2 * j] + p[2 * j + 1]) - T{1}) <= tolerance));
+    }
+  } else {
+    for (index_t j = 0; j < q; ++j) {
+      const T sum = math::class_sum(p + j * classes, classes);
+      bad |= static_cast<unsigned>(!(magnitude(sum - T{1}) <= tolerance));
+    }
+  }
+  return bad == 0;
+}
+
+template <class T>
+inline bool are_finite(const T* z, index_t count) {
+  unsigned bad = 0;
+  for (index_t i = 0; i < count; ++i) {
+    bad |= static_cast<unsigned>(!(magnitude(z[i]) <= std::numeric_limits<T>::max()));
+  }
+  return bad == 0;
+}
+
+/// The first refused patch of a candidate that has one.
+template <class T>
+inline Offender first_offender(const T* x, index_t q, index_t classes, bool logits, T tolerance,
+                               T least) {
+  for (index_t j = 0; j < q; ++j) {
+    const T* row = x + j * classes;
+    for (index_t k = 0; k < classes; ++k) {
+      Fault fault = Fault::none;
+      if (!(magnitude(row[k]) <= std::numeric_limits<T>::max())) {
+        fault = Fault::not_finite;
+      } else if (!logits && row[k] < T{0}) {
+        fault = Fault::negative;
+      } else if (!logits && row[k] < least) {
+        fault = Fault::zero_without_eps;
+      }
+      if (fault != Fault::none) return {fault, 0, j, static_cast<double>(row[k])};
+    }
+    if (logits) continue;
+    const T sum = math::class_sum(row, classes);
+    if (!(magnitude(sum - T{1}) <= tolerance)) {
+      return {Fault::row_sum, 0, j, static_cast<double>(sum)};
+    }
+  }
+  return {};
+}
+
+// ------------------------------------------------------------------ one candidate
+
+/// Sums of every class over patches, in the order of math/sum.hpp; `origin` is subtracted first.
+template <class T>
+inline void sum_over_patches(const T* x, index_t patches, index_t classes, const T* origin, T* sum,
+                             T* block) {
+  if (classes == 2) {
+    const T a0 = origin == nullptr ? T{0} : origin[0];
+    const T b0 = origin == nullptr ? T{0} : origin[1];
+    T total_a = 0;
+    T total_b = 0;
+    for (index_t first = 0; first < patches; first += math::kPatchBlock) {
+      const index_t last = std::min(patches, first + math::kPatchBlock);
+      T a = 0;
+      T b = 0;
+      for (index_t j = first; j < last; ++j) {
+        a += x[2 * j] - a0;
+        b += x[2 * j + 1] - b0;
+      }
+      total_a += a;
+      total_b += b;
+    }
+    sum[0] = total_a;
+    sum[1] = total_b;
+    return;
+  }
+  for (index_t k = 0; k < classes; ++k)
+    sum[k] = T{0};
+  for (index_t first = 0; first < patches; first += math::kPatchBlock) {
+    const index_t last = std::min(patches, first + math::kPatchBlock);
+    for (index_t k = 0; k < classes; ++k)
+      block[k] = T{0};
+    for (index_t j = first; j < last; ++j) {
+      const T* row = x + j * classes;
+      if (origin == nullptr) {
+        for (index_t k = 0; k < classes; ++k)
+          block[k] += row[k];
+      } else {
+        for (index_t k = 0; k < classes; ++k)
+          block[k] += row[k] - origin[k];
+      }
+    }
+    for (index_t k = 0; k < classes; ++k)
+      sum[k] += block[k];
+  }
+}
+
+/// Sum of one number per patch, in the same order.
+template <class T>
+inline T sum_of_patches(const T* x, index_t patches) {
+  T total = 0;
+  for (index_t first = 0; first < patches; first += math::kPatchBlock) {
+    const index_t last = std::min(patches, first + math::kPatchBlock);
+    T block = 0;
+    for (index_t j = first; j < last; ++j)
+      block += x[j];
+    total += block;
+  }
+  return total;
+}
+
+template <class T>
+inline index_t index_of_largest(const T* x, index_t count) {
+  index_t best = 0;
+  for (index_t k = 1; k < count; ++k) {
+    if (x[k] > x[best]) best = k;
+  }
+  return best;
+}
+
+/// Probabilities, w and log1p(r) of every patch from logits, without a logarithm per value.
+template <class T>
+inline void softmax_rows(const T* z, index_t q, index_t classes, Scratch<T>& s) {
+  // Logits further apart than this are as good as certain; the bound keeps 0 * w a number.
+  constexpr T kFloor =
+      std::is_same_v<T, double> ? static_cast<T>(-0x1p500) : static_cast<T>(-0x1p100);
+  for (index_t j = 0; j < q; ++j) {
+    const T* row = z + j * classes;
+    T* w = s.w + j * classes;
+    T largest = row[0];
+    for (index_t k = 1; k < classes; ++k)
+      largest = row[k] > largest ? row[k] : largest;
+    for (index_t k = 0; k < classes; ++k) {
+      const T x = row[k] - largest;
+      w[k] = x < kFloor ? kFloor : x;
+    }
+  }
+  const index_t count = q * classes;
+  for (index_t i = 0; i < count; ++i)
+    s.p[i] = math::exp(s.w[i]);
+  for (index_t j = 0; j < q; ++j) {
+    T* p = s.p + j * classes;
+    const index_t top = index_of_largest(s.w + j * classes, classes);
+    p[top] = T{0};
+    const T r = math::class_sum(p, classes);
+    p[top] = T{1};
+    const T inverse = T{1} / (T{1} + r);
+    for (index_t k = 0; k < classes; ++k)
+      p[k] *= inverse;
+    s.base[j] = r;
+  }
+  for (index_t j = 0; j < q; ++j)
+    s.base[j] = math::log1p(s.base[j]);
+}
+
+/// Patches of the majority, ascending, into s.kept.
+template <class T>
+inline void keep_majority(const T* p, index_t q, index_t classes, index_t dominant, index_t m,
+                          Scratch<T>& s) {
+  for (index_t j = 0; j < q; ++j)
+    s.confidence[j] = p[j * classes + dominant];
+  if (m == q) {
+    for (index_t j = 0; j < q; ++j)
+      s.kept[j] = static_cast<std::int32_t>(j);
+    return;
+  }
+  constexpr index_t kCount = 64;  // up to here counting who is ahead is quicker than selecting
+  if (q > kCount) {
+    keep_largest(s.confidence, q, m, s.copy, s.kept);
+    return;
+  }
+  index_t held = 0;
+  const T* c = s.confidence;
+  for (index_t j = 0; j < q; ++j) {
+    const T mine = c[j];
+    int ahead = 0;
+    for (index_t l = 0; l < j; ++l)
+      ahead += c[l] >= mine ? 1 : 0;
+    for (index_t l = j + 1; l < q; ++l)
+      ahead += c[l] > mine ? 1 : 0;
+    if (ahead < m) s.kept[held++] = static_cast<std::int32_t>(j);
+  }
+}
+
+/// sum_k sum_j (P_jk - mean_k P)(V_jk - mean_k V) over m patches. Deviations are taken from the
+/// first patch, and the mean deviation from those: equal patches give exactly 0. Leaves mean_k P -
+/// P_0k in s.class_a.
+template <class T>
+inline T centred_product(const T* p, const T* v, index_t m, index_t classes, Scratch<T>& s) {
+  const T share = T{1} / static_cast<T>(m);
+  sum_over_patches(p, m, classes, p, s.class_a, s.block_a);
+  sum_over_patches(v, m, classes, v, s.class_b, s.block_b);
+  for (index_t k = 0; k < classes; ++k)
+    s.class_a[k] *= share;
+  for (index_t k = 0; k < classes; ++k)
+    s.class_b[k] *= share;
+  if (classes == 2) {
+    const T p0 = p[0];
+    const T p1 = p[1];
+    const T v0 = v[0];
+    const T v1 = v[1];
+    const T mp0 = s.class_a[0];
+    const T mp1 = s.class_a[1];
+    const T mv0 = s.class_b[0];
+    const T mv1 = s.class_b[1];
+    T total0 = 0;
+    T total1 = 0;
+    for (index_t first = 0; first < m; first += math::kPatchBlock) {
+      const index_t last = std::min(m, first + math::kPatchBlock);
+      T block0 = 0;
+      T block1 = 0;
+      for (index_t j = first; j < last; ++j) {
+        block0 = math::fma((p[2 * j] - p0) - mp0, (v[2 * j] - v0) - mv0, block0);
+        block1 = math::fma((p[2 * j + 1] - p1) - mp1, (v[2 * j + 1] - v1) - mv1, block1);
+      }
+      total0 += block0;
+      total1 += block1;
+    }
+    return (total0 + total1) + T{0};
+  }
+  T* const sum = s.block_b;
+  T* const block = s.block_a;
+  for (index_t k = 0; k < classes; ++k)
+    sum[k] = T{0};
+  for (index_t first = 0; first < m; first += math::kPatchBlock) {
+    const index_t last = std::min(m, first + math::kPatchBlock);
+    for (index_t k = 0; k < classes; ++k)
+      block[k] = T{0};
+    for (index_t j = first; j < last; ++j) {
+      const T* pj = p + j * classes;
+      const T* vj = v + j * classes;
+      for (index_t k = 0; k < classes; ++k) {
+        block[k] =
+            math::fma((pj[k] - p[k]) - s.class_a[k], (vj[k] - v[k]) - s.class_b[k], block[k]);
+      }
+    }
+    for (index_t k = 0; k < classes; ++k)
+      sum[k] += block[k];
+  }
+  return math::class_sum(sum, classes);
+}
+
+/// v = ln(p + eps) over `count` values. The quick form where no argument can be subnormal: the same
+/// bits.
+template <class T>
+inline void log_values(const T* p, index_t count, T eps, T* v) {
+  if (eps >= std::numeric_limits<T>::min()) {
+    for (index_t i = 0; i < count; ++i)
+      v[i] = math::log_normal_lane<math::Lane<T>>(p[i] + eps);
+  } else {
+    for (index_t i = 0; i < count; ++i)
+      v[i] = math::log(p[i] + eps);
+  }
+}
+
+/// Entropy of the mean prediction: eps as everywhere, or 0 ln 0 = 0 in the form without eps.
+template <class T>
+inline T mean_entropy(const T* mean, index_t classes, bool logits, T eps, T* logs) {
+  if (logits) {
+    for (index_t k = 0; k < classes; ++k)
+      logs[k] = mean[k] > T{0} ? math::log(mean[k]) : T{0};
+  } else {
+    for (index_t k = 0; k < classes; ++k)
+      logs[k] = math::log(mean[k] + eps);
+  }
+  return -math::class_dot(mean, logs, classes);
+}
+
+/// R over the kept patches, row-major.
+template <class T>
+inline void write_matrix(const Job& job, const Scratch<T>& s, const T* p, const T* v, index_t m,
+                         T* difference_p, T* difference_v, double* cells) {
+  const index_t classes = job.chunk.classes;
+  const T lambda1 = static_cast<T>(job.options.lambda1);
+  const T lambda2 = static_cast<T>(job.options.lambda2);
+  for (index_t j = 0; j < m; ++j) {
+    cells[j * m + j] = static_cast<double>(lambda1 * s.entropies[j]);
+    for (index_t l = j + 1; l < m; ++l) {
+      for (index_t k = 0; k < classes; ++k) {
+        difference_p[k] = p[j * classes + k] - p[l * classes + k];
+        difference_v[k] = v[j * classes + k] - v[l * classes + k];
+      }
+      const T d = math::class_dot(difference_p, difference_v, classes);
+      const double cell = static_cast<double>(lambda2 * (d > T{0} ? d : T{0}));
+      cells[j * m + l] = cell;
+      cells[l * m + j] = cell;
+    }
+  }
+}
+
+/// The score that ranks, from the mean prediction over the kept patches.
+template <class T>
+inline T mean_score(ScoreKind kind, const T* mean, index_t classes, bool logits, T eps,
+                    T entropy_mean, T* logs) {
+  if (kind == ScoreKind::bald) {
+    return mean_entropy(mean, classes, logits, eps, logs) - entropy_mean;
+  }
+  T first = mean[0] > mean[1] ? mean[0] : mean[1];
+  T second = mean[0] > mean[1] ? mean[1] : mean[0];
+  for (index_t k = 2; k < classes; ++k) {
+    const T x = mean[k];
+    second = x > first ? first : (x > second ? x : second);
+    first = x > first ? x : first;
+  }
+  if (kind == ScoreKind::least_confidence) return T{1} - first;
+  return T{1} - (first - second);  // margin
+}
+
+/// All candidates of a chunk in order.
+template <class T>
+inline Offender score_chunk(const Job& job) {
+  const PatchPredictions& chunk = job.chunk;
+  const index_t classes = chunk.classes;
+  const bool logits = chunk.kind == PredictionKind::logits;
+  const bool every_patch = job.patch_entropy != nullptr;
+  const T eps = static_cast<T>(job.options.eps);
+  const T tolerance = static_cast<T>(chunk.dtype == DType::bf16 ? 1e-2 : 1e-3);
+  const T least = eps > T{0} ? T{0} : std::numeric_limits<T>::denorm_min();
+  Scratch<T> s{};
+  carve(job.scratch, job, s);
+  index_t kept_written = 0;
+  index_t cells_written = 0;
+
+  for (index_t i = 0; i < chunk.candidates; ++i) {
+    const index_t first_row = chunk.row_begin(i);
+    const index_t q = chunk.patch_count(i);
+    const index_t m = every_patch ? q : kept_count(q, job.options.alpha);
+    const T* const input = read_rows(chunk, first_row, q, s.input);
+    const bool good = logits ? are_finite(input, q * classes)
+                             : are_probabilities(input, q, classes, tolerance, least);
+    if (!good) {
+      Offender offender = first_offender(input, q, classes, logits, tolerance, least);
+      offender.candidate = i;
+      return offender;
+    }
+    if (logits) softmax_rows(input, q, classes, s);
+    const T* const p = logits ? s.p : input;
+
+    // Who speaks for the candidate.
+    sum_over_patches<T>(p, q, classes, nullptr, s.class_a, s.block_a);
+    const index_t dominant = index_of_largest(s.class_a, classes);
+    keep_majority(p, q, classes, dominant, m, s);
+    if (job.dominant != nullptr) job.dominant[i] = static_cast<label_t>(dominant);
+    if (job.kept != nullptr) order_by_confidence(s.confidence, s.kept, m, job.kept + kept_written);
+    if (job.kept_ascending != nullptr) {
+      std::copy(s.kept, s.kept + m, job.kept_ascending + kept_written);
+    }
+    kept_written += m;
+    const bool only_majority = job.score == nullptr && job.matrix == nullptr && !every_patch;
+    if (only_majority) continue;
+
+    // Their probabilities P and values V (logarithms, or w), and the entropy of each.
+    const T* kept_p = p;
+    const T* kept_v = logits ? s.w : s.kept_v;
+    if (m < q) {
+      for (index_t j = 0; j < m; ++j) {
+        const T* from = p + static_cast<index_t>(s.kept[j]) * classes;
+        for (index_t k = 0; k < classes; ++k)
+          s.kept_p[j * classes + k] = from[k];
+      }
+      kept_p = s.kept_p;
+      if (logits) {
+        for (index_t j = 0; j < m; ++j) {
+          const T* from = s.w + static_cast<index_t>(s.kept[j]) * classes;
+          for (index_t k = 0; k < classes; ++k)
+            s.kept_v[j * classes + k] = from[k];
+        }
+        kept_v = s.kept_v;
+      }
+    }
+    if (!logits) log_values(kept_p, m * classes, eps, s.kept_v);
+    for (index_t j = 0; j < m; ++j) {
+      const T base = logits ? s.base[s.kept[j]] : T{0};
+      s.entropies[j] = base - math::class_dot(kept_p + j * classes, kept_v + j * classes, classes);
+    }
+    if (every_patch) {
+      double* const out = job.patch_entropy + (first_row - chunk.row_begin(0));
+      for (index_t j = 0; j < q; ++j)
+        out[j] = static_cast<double>(s.entropies[j]);
+      continue;
+    }
+    if (job.matrix != nullptr) {
+      write_matrix(job, s, kept_p, kept_v, m, s.block_a, s.block_b, job.matrix + cells_written);
+      cells_written += m * m;
+      continue;
+    }
+
+    // Sums.
+    const T entropy_sum = sum_of_patches(s.entropies, m);
+    const T entropy_mean = entropy_sum / static_cast<T>(m);
+    const T entropy = job.options.entropy == EntropyAggregation::mean ? entropy_mean : entropy_sum;
+    const T product = centred_product(kept_p, kept_v, m, classes, s);
+    const T pairs = job.options.pairs == PairCounting::ordered ? T{2} : T{1};
+    const T raw_diversity = (pairs * static_cast<T>(m)) * product;
+    const T diversity =
+        raw_diversity > T{0} ? raw_diversity : T{0};  // never negative but by rounding
+    T* const mean = s.class_a;
+    for (index_t k = 0; k < classes; ++k)
+      mean[k] += kept_p[k];
+    T score = 0;
+    switch (job.kind) {
+      case ScoreKind::entropy:
+        score = entropy;
+        break;
+      case ScoreKind::diversity:
+        score = diversity;
+        break;
+      case ScoreKind::aift:
+        score = static_cast<T>(job.options.lambda1) * entropy +
+                static_cast<T>(job.options.lambda2) * diversity;
+        break;
+      case ScoreKind::least_confidence:
+      case ScoreKind::margin:
+      case ScoreKind::bald:
+        score = mean_score(job.kind, mean, classes, logits, eps, entropy_mean, s.block_a);
+        break;
+    }
+    job.score[i] = static_cast<double>(score);
+    if (job.entropy != nullptr) job.entropy[i] = static_cast<double>(entropy);
+    if (job.diversity != nullptr) job.diversity[i] = static_cast<double>(diversity);
+    if (job.mean_probabilities != nullptr) {
+      double* const out = job.mean_probabilities + i * classes;
+      for (index_t k = 0; k < classes; ++k)
+        out[k] = static_cast<double>(mean[k]);
+    }
+  }
+  return {};
+}
+
+/// Both arithmetics.
+inline Offender run_job(const Job& job) {
+  return job.options.precision == Precision::single ? score_chunk<float>(job)
+                                                    : score_chunk<double>(job);
+}
+
+/// Two roundings, unless a compiler contracted them.
+inline double probe(double a, double b, double c) { return a * b + c; }

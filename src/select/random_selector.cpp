@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <aift/select/random_selector.hpp>
+
+#include <aift/core/error.hpp>
+#include <aift/core/rng.hpp>
+#include <aift/select/score_selector.hpp>
+
+#include "eligible.hpp"
+
+namespace aift {
+
+void RandomSelector::pick(const PoolView& pool, index_t budget, const SelectContext& context,
+                          Selection& out) const {
+  const std::vector<index_t> eligible = detail::eligible_candidates(pool);
+  std::vector<double> luck;
+  luck.reserve(eligible.size());
+  for (const index_t i : eligible) {
+    const std::uint64_t id =
+        pool.ids.empty() ? static_cast<std::uint64_t>(i) : pool.ids[static_cast<std::size_t>(i)];
+    luck.push_back(KeyedRandom(context.seed, Purpose::selection, context.round, id).uniform(0));
+  }
+  for (const index_t position : top_b(luck, budget)) {
+    out.indices.push_back(eligible[static_cast<std::size_t>(position)]);
+    out.score.push_back(luck[static_cast<std::size_t>(position)]);
+    out.reason.push_back(
+        fmt::format("drawn at random (seed {}, round {})", context.seed, context.round));
+  }
+}
+
+}  // namespace aift
