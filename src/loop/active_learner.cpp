@@ -66,6 +66,56 @@ std::string_view to_text(FirstBatch first) {
   return first == FirstBatch::random ? "random" : "imagenet";
 }
 
+/// Candidates in the order of their ids. Two columns, because selectors want the ids in one: a pool
+/// costs 16 bytes per candidate and nothing more while it is being picked from.
+class Members {
+ public:
+  Members() = default;
+  explicit Members(std::vector<CandidateRef> list) {
+    std::sort(list.begin(), list.end(),
+              [](const CandidateRef& a, const CandidateRef& b) { return a.id < b.id; });
+    ids_.reserve(list.size());
+    indices_.reserve(list.size());
+    for (const CandidateRef& candidate : list) {
+      AIFT_EXPECT(ids_.empty() || ids_.back() != candidate.id, ValueError,
+                  "Every candidate needs an id of its own; candidates {} and {} share one.",
+                  indices_.back(), candidate.index);
+      ids_.push_back(candidate.id);
+      indices_.push_back(candidate.index);
+    }
+  }
+
+  [[nodiscard]] index_t size() const noexcept { return static_cast<index_t>(ids_.size()); }
+  [[nodiscard]] bool empty() const noexcept { return ids_.empty(); }
+  [[nodiscard]] std::span<const std::uint64_t> ids() const noexcept { return ids_; }
+  [[nodiscard]] CandidateRef operator[](index_t i) const {
+    return {indices_[static_cast<std::size_t>(i)], ids_[static_cast<std::size_t>(i)]};
+  }
+  [[nodiscard]] std::vector<CandidateRef> list() const {
+    std::vector<CandidateRef> out;
+    out.reserve(ids_.size());
+    for (index_t i = 0; i < size(); ++i)
+      out.push_back((*this)[i]);
+    return out;
+  }
+
+  template <class Predicate>
+  void remove_if(const Predicate& leaves) {
+    std::size_t kept = 0;
+    for (index_t i = 0; i < size(); ++i) {
+      if (leaves((*this)[i])) continue;
+      ids_[kept] = ids_[static_cast<std::size_t>(i)];
+      indices_[kept++] = indices_[static_cast<std::size_t>(i)];
+    }
+    ids_.resize(kept);
+    indices_.resize(kept);
+  }
+
+ private:
+  std::vector<std::uint64_t> ids_;
+  std::vector<index_t> indices_;
+};
+
 }  // namespace
 
 struct ActiveLearner::Impl {
@@ -76,8 +126,8 @@ struct ActiveLearner::Impl {
   RunState state;
   std::unique_ptr<Model> current;  // null: o.initial
 
-  std::vector<Role> roles;         // [size of the data set]
-  std::vector<CandidateRef> pool;  // in the order of the ids
+  std::vector<Role> roles;  // [size of the data set]
+  Members pool;
   std::vector<CandidateRef> test;  // in the order of the ids
   Clock::time_point asked_at = Clock::now();
 
@@ -96,7 +146,7 @@ struct ActiveLearner::Impl {
     exclude_known(progress);
     list_members();
     if (!resumed) {
-      state.pool = static_cast<index_t>(pool.size());
+      state.pool = pool.size();
       state.test = static_cast<index_t>(test.size());
       check_classes(progress);
     }
@@ -120,7 +170,7 @@ struct ActiveLearner::Impl {
   index_t classes() const { return static_cast<index_t>(o.data->class_names.size()); }
   const Model& model() const { return current ? *current : *o.initial; }
   bool has_model() const { return !state.rounds.empty() && state.rounds.back().has_model; }
-  index_t pool_left() const { return static_cast<index_t>(pool.size()); }
+  index_t pool_left() const { return pool.size(); }
 
   /// Numbers of groups that depend on their names alone, so that the order of a manifest does not
   /// change a split.
@@ -340,30 +390,17 @@ struct ActiveLearner::Impl {
     }
   }
 
-  static void sort_by_id(std::vector<CandidateRef>& list) {
-    std::sort(list.begin(), list.end(),
-              [](const CandidateRef& a, const CandidateRef& b) { return a.id < b.id; });
-  }
-
   /// The lists that work goes by; in the order of the ids, so that nothing depends on the order of
   /// the manifest.
   void list_members() {
-    pool.clear();
-    test.clear();
+    std::vector<CandidateRef> in_pool;
+    std::vector<CandidateRef> in_test;
     for (index_t i = 0; i < o.data->size(); ++i) {
-      if (role(i) == Role::pool) pool.push_back(o.data->ref(i));
-      if (role(i) == Role::test) test.push_back(o.data->ref(i));
+      if (role(i) == Role::pool) in_pool.push_back(o.data->ref(i));
+      if (role(i) == Role::test) in_test.push_back(o.data->ref(i));
     }
-    for (std::vector<CandidateRef>* list : {&pool, &test}) {
-      list->shrink_to_fit();
-      sort_by_id(*list);
-      const auto twice = std::adjacent_find(
-          list->begin(), list->end(),
-          [](const CandidateRef& a, const CandidateRef& b) { return a.id == b.id; });
-      AIFT_EXPECT(twice == list->end(), ValueError,
-                  "Every candidate needs an id of its own; candidates {} and {} share one.",
-                  twice->index, (twice + 1)->index);
-    }
+    pool = Members(std::move(in_pool));
+    test = Members(std::move(in_test)).list();
   }
 
   void check_classes(Progress& progress) const {
@@ -375,8 +412,8 @@ struct ActiveLearner::Impl {
     std::vector<index_t> in_pool(static_cast<std::size_t>(classes()));
     std::vector<index_t> in_test(static_cast<std::size_t>(classes()));
     bool all_known = true;
-    for (const CandidateRef& c : pool) {
-      const label_t label = known_label(c.index);
+    for (index_t i = 0; i < pool.size(); ++i) {
+      const label_t label = known_label(pool[i].index);
       all_known = all_known && label != kUnlabelled;
       if (label != kUnlabelled) ++in_pool[static_cast<std::size_t>(label)];
     }
@@ -598,7 +635,7 @@ struct ActiveLearner::Impl {
   }
 
   void drop_members() {
-    std::erase_if(pool, [this](const CandidateRef& c) { return role(c.index) != Role::pool; });
+    pool.remove_if([this](const CandidateRef& c) { return role(c.index) != Role::pool; });
     std::erase_if(test, [this](const CandidateRef& c) { return role(c.index) != Role::test; });
   }
 
@@ -645,14 +682,13 @@ struct ActiveLearner::Impl {
 
   /// The candidates with the smallest numbers of their own.
   void draw(RoundRecord& record, index_t budget) const {
-    std::vector<std::pair<std::uint64_t, std::size_t>> order;
-    order.reserve(pool.size());
-    for (std::size_t i = 0; i < pool.size(); ++i) {
+    std::vector<std::pair<std::uint64_t, index_t>> order;
+    order.reserve(pool.ids().size());
+    for (index_t i = 0; i < pool.size(); ++i) {
       order.emplace_back(
           KeyedRandom(o.seed, Purpose::first_batch, record.round, pool[i].id).bits(0), i);
     }
-    const auto count =
-        std::min(static_cast<std::ptrdiff_t>(budget), static_cast<std::ptrdiff_t>(order.size()));
+    const auto count = static_cast<std::ptrdiff_t>(std::min(budget, pool.size()));
     std::partial_sort(order.begin(), order.begin() + count, order.end());
     for (std::ptrdiff_t i = 0; i < count; ++i) {
       record.picks.push_back(make_pick(pool[order[static_cast<std::size_t>(i)].second]));
@@ -666,27 +702,27 @@ struct ActiveLearner::Impl {
     const auto* scorer = dynamic_cast<const ScoreSelector*>(&selector);
     // Selectors that compare with what is labelled already see it, marked by its label.
     std::unordered_map<std::uint64_t, label_t> answers;
-    std::vector<CandidateRef> with_labelled;
+    Members with_labelled;
     if (needs.labels) {
-      with_labelled = pool;
+      std::vector<CandidateRef> list = pool.list();
       for (const LabelledCandidate& one : labelled_so_far()) {
         answers.emplace(one.candidate.id, one.label);
-        with_labelled.push_back(one.candidate);
+        list.push_back(one.candidate);
       }
-      sort_by_id(with_labelled);
+      with_labelled = Members(std::move(list));
     }
-    const std::vector<CandidateRef>& members = needs.labels ? with_labelled : pool;
+    const Members& members = needs.labels ? with_labelled : pool;
 
     ScoreTable table;
     std::vector<double> means;
     std::vector<float> features;
     Unreadable bad;
     if (needs.scores || needs.mean_probabilities || needs.features) {
-      const auto n = members.size();
+      const std::size_t n = members.ids().size();
       PipelineOptions options = pipeline("score");
       options.features = needs.features;
       options.on_unreadable = [&](index_t position, const std::string& reason) {
-        bad.emplace_back(members[static_cast<std::size_t>(position)], reason);
+        bad.emplace_back(members[position], reason);
       };
       const auto k = static_cast<std::size_t>(by.info().classes);
       if (needs.scores) {
@@ -698,26 +734,28 @@ struct ActiveLearner::Impl {
       if (needs.mean_probabilities) means.reserve(n * k);
       if (needs.features) features.reserve(n * static_cast<std::size_t>(by.info().feature_size));
       std::vector<double> rows;
-      predict_pool(by, augmenter, *o.source, members, Purpose::scoring, record.round, options,
-                   progress, [&](const PredictedChunk& chunk) {
-                     if (needs.scores) {
-                       scorer->score(PatchPredictions::dense(chunk.logits.data(), chunk.candidates,
-                                                             chunk.patches, chunk.classes,
-                                                             PredictionKind::logits),
-                                     table);
-                     }
-                     if (needs.mean_probabilities) append_means(chunk, rows, means);
-                     if (needs.features) append_features(chunk, features);
-                   });
+      predict_pool(
+          by, augmenter, *o.source, members.size(), [&](index_t i) { return members[i]; },
+          Purpose::scoring, record.round, options, progress,
+          [&](const PredictedChunk& chunk) {
+            if (needs.scores) {
+              scorer->score(
+                  PatchPredictions::dense(chunk.logits.data(), chunk.candidates, chunk.patches,
+                                          chunk.classes, PredictionKind::logits),
+                  table);
+            }
+            if (needs.mean_probabilities) append_means(chunk, rows, means);
+            if (needs.features) append_features(chunk, features);
+          });
       if (!bad.empty()) {
         drop_unreadable(bad, progress);
-        std::erase_if(with_labelled, [this](const CandidateRef& c) { return is_excluded(c); });
+        with_labelled.remove_if([this](const CandidateRef& c) { return is_excluded(c); });
         if (pool.empty()) return;
       }
     }
 
     PoolView view;
-    view.size = static_cast<index_t>(members.size());
+    view.size = members.size();
     view.classes = by.info().classes;
     if (needs.scores) view.scores = &table;
     view.mean_probabilities = means;
@@ -725,26 +763,23 @@ struct ActiveLearner::Impl {
     view.feature_size = needs.features ? by.info().feature_size : 0;
     std::vector<label_t> labels;
     std::vector<index_t> groups;
-    std::vector<std::uint64_t> ids(members.size());
-    for (std::size_t i = 0; i < members.size(); ++i)
-      ids[i] = members[i].id;
-    view.ids = ids;
+    view.ids = members.ids();
     if (needs.labels) {
-      for (const CandidateRef& c : members) {
-        const auto answer = answers.find(c.id);
+      for (const std::uint64_t id : members.ids()) {
+        const auto answer = answers.find(id);
         labels.push_back(answer == answers.end() ? kUnlabelled : answer->second);
       }
       view.labels = labels;
     }
     if (needs.groups) {
-      for (const CandidateRef& c : members)
-        groups.push_back(group_key(c.index));
+      for (index_t i = 0; i < members.size(); ++i)
+        groups.push_back(group_key(members[i].index));
       view.groups = groups;
     }
 
     const Selection picked = selector.select(view, budget, {o.seed, record.round});
     for (std::size_t r = 0; r < picked.indices.size(); ++r) {
-      Pick pick = make_pick(members[static_cast<std::size_t>(picked.indices[r])]);
+      Pick pick = make_pick(members[picked.indices[r]]);
       if (!picked.score.empty()) pick.score = picked.score[r];
       if (!picked.entropy.empty()) pick.entropy = picked.entropy[r];
       if (!picked.diversity.empty()) pick.diversity = picked.diversity[r];

@@ -27,18 +27,19 @@ index_t ceil_div(index_t a, index_t b) { return (a + b - 1) / b; }
 /// nothing depends on which thread is faster.
 class RenderRing {
  public:
-  RenderRing(const Augmenter& augmenter, const Source& source,
-             std::span<const CandidateRef> candidates, Purpose purpose, index_t round,
+  RenderRing(const Augmenter& augmenter, const Source& source, index_t count,
+             const std::function<CandidateRef(index_t)>& candidate, Purpose purpose, index_t round,
              const PatchFormat& format, index_t views, index_t batch, index_t workers)
       : augmenter_(augmenter),
         source_(source),
-        candidates_(candidates),
+        count_(count),
+        candidate_(candidate),
         purpose_(purpose),
         round_(round),
         format_(format),
         views_(views),
         batch_(batch),
-        rows_(static_cast<index_t>(candidates.size()) * views),
+        rows_(count * views),
         batches_(ceil_div(rows_, batch)),
         // One batch is read, one is filled, and one takes the views that reach beyond it.
         slots_(std::min(std::max<index_t>(3, ceil_div(views, batch) + 2), batches_)),
@@ -46,7 +47,7 @@ class RenderRing {
         missing_(static_cast<std::size_t>(slots_)) {
     for (index_t b = 0; b < slots_; ++b)
       missing_[static_cast<std::size_t>(b)] = rows_of(b);
-    workers = std::min(workers, static_cast<index_t>(candidates.size()));
+    workers = std::min(workers, count);
     try {
       for (index_t w = 0; w < workers; ++w)
         threads_.emplace_back([this] { work(); });
@@ -112,10 +113,8 @@ class RenderRing {
       const auto has_space = [&] {
         return next_ * views_ + views_ <= (released_ + slots_) * batch_;
       };
-      space_.wait(lock, [&] {
-        return stop_ || next_ >= static_cast<index_t>(candidates_.size()) || has_space();
-      });
-      if (stop_ || next_ >= static_cast<index_t>(candidates_.size())) return;
+      space_.wait(lock, [&] { return stop_ || next_ >= count_ || has_space(); });
+      if (stop_ || next_ >= count_) return;
       const index_t candidate = next_++;
       lock.unlock();
       std::exception_ptr failure;
@@ -139,10 +138,9 @@ class RenderRing {
 
   /// Renders all views of a candidate at once, so that its image is decoded once.
   void render(index_t candidate, std::vector<PatchPlan>& plans, std::unique_ptr<float[]>& staging) {
-    for (index_t v = 0; v < views_; ++v) {
-      plans[static_cast<std::size_t>(v)] =
-          augmenter_.plan(candidates_[static_cast<std::size_t>(candidate)], purpose_, round_, v);
-    }
+    const CandidateRef ref = candidate_(candidate);
+    for (index_t v = 0; v < views_; ++v)
+      plans[static_cast<std::size_t>(v)] = augmenter_.plan(ref, purpose_, round_, v);
     const index_t elements = format_.elements();
     const index_t capacity = slots_ * batch_;
     const index_t begin = candidate * views_ % capacity;
@@ -167,7 +165,8 @@ class RenderRing {
 
   const Augmenter& augmenter_;
   const Source& source_;
-  std::span<const CandidateRef> candidates_;
+  index_t count_;
+  const std::function<CandidateRef(index_t)>& candidate_;
   Purpose purpose_;
   index_t round_;
   PatchFormat format_;
@@ -202,6 +201,16 @@ void predict_pool(const Model& model, const Augmenter& augmenter, const Source& 
                   std::span<const CandidateRef> candidates, Purpose purpose, index_t round,
                   const PipelineOptions& options, Progress& progress,
                   const std::function<void(const PredictedChunk&)>& deliver) {
+  predict_pool(
+      model, augmenter, source, static_cast<index_t>(candidates.size()),
+      [&](index_t i) { return candidates[static_cast<std::size_t>(i)]; }, purpose, round, options,
+      progress, deliver);
+}
+
+void predict_pool(const Model& model, const Augmenter& augmenter, const Source& source,
+                  index_t count, const std::function<CandidateRef(index_t)>& candidate,
+                  Purpose purpose, index_t round, const PipelineOptions& options,
+                  Progress& progress, const std::function<void(const PredictedChunk&)>& deliver) {
   const ModelInfo& info = model.info();
   const index_t views = options.views > 0 ? options.views : augmenter.patches(purpose);
   AIFT_EXPECT(options.batch >= 1, ValueError, "batch must be at least 1 patch; got {}.",
@@ -220,11 +229,12 @@ void predict_pool(const Model& model, const Augmenter& augmenter, const Source& 
               "Features were asked for, but the model \"{}\" gives none; use a model with features "
               "or a selector that needs none.",
               info.architecture);
-  if (candidates.empty()) return;
+  AIFT_EXPECT(count >= 0, ValueError, "The number of candidates must be at least 0; got {}.",
+              count);
+  if (count == 0) return;
 
   const index_t classes = info.classes;
   const index_t width = options.features ? info.feature_size : 0;
-  const auto total = static_cast<index_t>(candidates.size());
   const std::string_view stage = stage_of(options, purpose);
 
   // Predictions of rows not yet delivered: what one pass adds, and a candidate it left unfinished.
@@ -233,28 +243,28 @@ void predict_pool(const Model& model, const Augmenter& augmenter, const Source& 
   index_t held = 0;  // rows in them
   index_t done = 0;  // candidates delivered
 
-  const auto deliver_rows = [&](index_t offset, index_t count) {
+  const auto deliver_rows = [&](index_t offset, index_t several) {
     PredictedChunk chunk;
     chunk.first = done + offset;
-    chunk.candidates = count;
+    chunk.candidates = several;
     chunk.patches = views;
     chunk.classes = classes;
     chunk.logits =
         std::span<const float>(logits).subspan(static_cast<std::size_t>(offset * views * classes),
-                                               static_cast<std::size_t>(count * views * classes));
+                                               static_cast<std::size_t>(several * views * classes));
     chunk.feature_size = width;
     chunk.features =
         std::span<const float>(features).subspan(static_cast<std::size_t>(offset * views * width),
-                                                 static_cast<std::size_t>(count * views * width));
+                                                 static_cast<std::size_t>(several * views * width));
     deliver(chunk);
   };
   const auto keep_tail = [&](std::vector<float>& values, index_t columns, index_t rows) {
     std::copy(values.begin() + rows * columns, values.begin() + held * columns, values.begin());
   };
 
-  RenderRing ring(augmenter, source, candidates, purpose, round, info.input, views, options.batch,
-                  options.workers);
-  progress.report(stage, 0, total);
+  RenderRing ring(augmenter, source, count, candidate, purpose, round, info.input, views,
+                  options.batch, options.workers);
+  progress.report(stage, 0, count);
   for (index_t b = 0; b < ring.batches(); ++b) {
     throw_if_cancelled(progress);
     const std::span<const float> patches = ring.take(b);
@@ -298,7 +308,7 @@ void predict_pool(const Model& model, const Augmenter& augmenter, const Source& 
     keep_tail(features, width, complete * views);
     held -= complete * views;
     done += complete;
-    progress.report(stage, done, total);
+    progress.report(stage, done, count);
   }
 }
 

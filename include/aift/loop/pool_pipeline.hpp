@@ -60,6 +60,13 @@ void predict_pool(const Model& model, const Augmenter& augmenter, const Source& 
                   const PipelineOptions& options, Progress& progress,
                   const std::function<void(const PredictedChunk&)>& deliver);
 
+/// The same for candidates that are not stored one after another: `candidate(i)` gives number i of
+/// `count`; workers call it at the same time.
+void predict_pool(const Model& model, const Augmenter& augmenter, const Source& source,
+                  index_t count, const std::function<CandidateRef(index_t)>& candidate,
+                  Purpose purpose, index_t round, const PipelineOptions& options,
+                  Progress& progress, const std::function<void(const PredictedChunk&)>& deliver);
+
 /// Softmax of the logits of n rows, in double: [n, K].
 void softmax_rows(std::span<const float> logits, index_t classes, std::span<double> out);
 
