@@ -13,11 +13,13 @@ int main() {
   std::vector<float> logits(3);
   model->predict(patch, 1, logits, {});
 
-  const std::filesystem::path file = "consumer-model.safetensors";
+  const std::filesystem::path folder = "consumer-models";
+  std::filesystem::create_directories(folder);
+  const std::filesystem::path file = folder / "model.safetensors";
   model->save(file);
   std::vector<float> again(3);
   aift::nn::load_model(file)->predict(patch, 1, again, {});
-  std::filesystem::remove(file);
+  std::filesystem::remove_all(folder);  // LibTorch's libraries carry a std::filesystem of their own
 
   std::printf("AIFT %s: logits %g %g %g\n", std::string(aift::version()).c_str(),
               static_cast<double>(logits[0]), static_cast<double>(logits[1]),
