@@ -5,6 +5,7 @@
 #include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <map>
 #include <set>
@@ -18,7 +19,6 @@ namespace {
 
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
-using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 constexpr index_t kHistory = 10;  // pairs that L-BFGS remembers
 
@@ -108,7 +108,8 @@ Standard standard_of(const ProbeData& data, bool standardise) {
   Standard out{VectorXd::Zero(d), VectorXd::Zero(d)};
   VectorXd square = VectorXd::Zero(d);
   for (index_t i = 0; i < n; ++i) {
-    for (index_t j = 0; j < d; ++j) out.mean[j] += data.features[i * d + j];
+    for (index_t j = 0; j < d; ++j)
+      out.mean[j] += data.features[i * d + j];
   }
   out.mean /= static_cast<double>(n);
   for (index_t i = 0; i < n; ++i) {
@@ -128,13 +129,91 @@ Standard standard_of(const ProbeData& data, bool standardise) {
 
 // ---------------------------------------------------------------- the space of solutions
 
+/// Two doubles that are added lane by lane; the compiler maps them to what the machine has.
+using Lanes = double __attribute__((vector_size(16)));
+
+Lanes load(const double* p) {
+  Lanes v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+
+/// out[r + kRows c] = dot(column r of a, column c of b); columns are n apart.
+template <int kRows, int kColumns>
+void dots(const double* a, const double* b, index_t n, double* out) {
+  Lanes sum[kRows][kColumns] = {};
+  index_t i = 0;
+  for (; i + 2 <= n; i += 2) {
+    Lanes x[kRows];
+    for (int r = 0; r < kRows; ++r)
+      x[r] = load(a + r * n + i);
+    for (int c = 0; c < kColumns; ++c) {
+      const Lanes y = load(b + c * n + i);
+      for (int r = 0; r < kRows; ++r)
+        sum[r][c] += x[r] * y;
+    }
+  }
+  for (int r = 0; r < kRows; ++r) {
+    for (int c = 0; c < kColumns; ++c) {
+      double total = sum[r][c][0] + sum[r][c][1];
+      if (i < n) total += a[r * n + i] * b[c * n + i];
+      out[r + kRows * c] = total;
+    }
+  }
+}
+
+/// All columns of b with the columns [j, j + kRows) of m.
+template <int kRows>
+void dots_of_columns(const MatrixXd& m, index_t j, const MatrixXd& b, MatrixXd& out) {
+  const index_t n = m.rows();
+  const double* a = m.data() + j * n;
+  double values[kRows * 5];
+  for (index_t first = 0; first < b.cols();) {
+    const double* p = b.data() + first * n;
+    const auto width = std::min<index_t>(5, b.cols() - first);
+    switch (width) {
+      case 1:
+        dots<kRows, 1>(a, p, n, values);
+        break;
+      case 2:
+        dots<kRows, 2>(a, p, n, values);
+        break;
+      case 3:
+        dots<kRows, 3>(a, p, n, values);
+        break;
+      case 4:
+        dots<kRows, 4>(a, p, n, values);
+        break;
+      default:
+        dots<kRows, 5>(a, p, n, values);
+        break;
+    }
+    for (index_t c = 0; c < width; ++c) {
+      for (int r = 0; r < kRows; ++r)
+        out(j + r, first + c) = values[r + kRows * c];
+    }
+    first += width;
+  }
+}
+
+/// m' * thin. Eigen's product packs m for every call, which takes as long as the product itself
+/// when there are few columns (measured: half of a fit).
+void transposed_times(const MatrixXd& m, const MatrixXd& thin, MatrixXd& out) {
+  out.resize(m.cols(), thin.cols());
+  index_t j = 0;
+  for (; j + 2 <= m.cols(); j += 2)
+    dots_of_columns<2>(m, j, thin, out);
+  if (j < m.cols()) dots_of_columns<1>(m, j, thin, out);
+}
+
 /// Weights live in the span of the rows. With `dual` a vector of that space is given by one
 /// coefficient per row, its scores are gram * coefficients, and <a, b> = a' gram b; otherwise by
 /// one coefficient per feature, with the ordinary inner product.
 struct Space {
   bool dual = false;
-  MatrixXd rows;  ///< [n, d] standardised
-  MatrixXd gram;  ///< [n, n] when dual
+  MatrixXd rows;        ///< [n, d] standardised
+  MatrixXd transposed;  ///< [d, n] when not dual
+  MatrixXd gram;        ///< [n, n] when dual
   [[nodiscard]] index_t size() const { return dual ? gram.rows() : rows.cols(); }
 };
 
@@ -142,7 +221,7 @@ Space make_space(const ProbeData& data, const Standard& standard) {
   const index_t n = rows_of(data);
   const index_t d = data.feature_size;
   Space space;
-  space.dual = n <= d;
+  space.dual = 2 * n <= 3 * d;  // n^2 operations per pass against 2 n d
   space.rows.resize(n, d);
   for (index_t j = 0; j < d; ++j) {
     for (index_t i = 0; i < n; ++i) {
@@ -153,6 +232,8 @@ Space make_space(const ProbeData& data, const Standard& standard) {
     space.gram = MatrixXd::Zero(n, n);
     space.gram.selfadjointView<Eigen::Lower>().rankUpdate(space.rows);
     space.gram.triangularView<Eigen::StrictlyUpper>() = space.gram.transpose();
+  } else {
+    space.transposed = space.rows.transpose();
   }
   return space;
 }
@@ -338,7 +419,8 @@ class Problem {
       out[k] = has_class(k) ? std::exp(score[k] - largest) : 0;
       sum += out[k];
     }
-    for (index_t k = 0; k < columns_; ++k) out[k] /= sum;
+    for (index_t k = 0; k < columns_; ++k)
+      out[k] /= sum;
     return std::log(sum) + largest;
   }
 
@@ -357,7 +439,8 @@ class Problem {
         residuals_(i, 0) = w * (1 / (1 + std::exp(-scores_(i, 0))) - (labels_[i] == 1 ? 1 : 0));
         continue;
       }
-      for (index_t k = 0; k < columns_; ++k) score[k] = scores_(i, k);
+      for (index_t k = 0; k < columns_; ++k)
+        score[k] = scores_(i, k);
       softmax_row(score.data(), p.data());
       for (index_t k = 0; k < columns_; ++k) {
         residuals_(i, k) = w * (p[k] - (labels_[i] == k ? 1 : 0));
@@ -384,11 +467,13 @@ class Problem {
         out.curvature += w * miss * (1 - miss) * d * d;
         continue;
       }
-      for (index_t k = 0; k < columns_; ++k) score[k] = scores_(i, k) + t * direction_scores_(i, k);
+      for (index_t k = 0; k < columns_; ++k)
+        score[k] = scores_(i, k) + t * direction_scores_(i, k);
       const double own = score[labels_[i]];
       out.value += w * (softmax_row(score.data(), p.data()) - own);
       double mean = 0;
-      for (index_t k = 0; k < columns_; ++k) mean += p[k] * direction_scores_(i, k);
+      for (index_t k = 0; k < columns_; ++k)
+        mean += p[k] * direction_scores_(i, k);
       double variance = 0;
       for (index_t k = 0; k < columns_; ++k) {
         const double centred = direction_scores_(i, k) - mean;
@@ -460,7 +545,8 @@ class Problem {
 void solve(const Space& space, const std::vector<Problem*>& problems) {
   const auto gather = [&](const std::vector<Problem*>& active, index_t size, auto&& columns_of) {
     index_t width = 0;
-    for (const Problem* p : active) width += p->columns();
+    for (const Problem* p : active)
+      width += p->columns();
     MatrixXd all(size, width);
     index_t at = 0;
     for (const Problem* p : active) {
@@ -474,14 +560,9 @@ void solve(const Space& space, const std::vector<Problem*>& problems) {
   while (true) {
     std::erase_if(active, [](const Problem* p) { return p->done(); });
     if (active.empty()) return;
-    const MatrixXd residuals = gather(active, space.rows.rows(), [](const Problem& p) -> auto& {
-      return p.residuals();
-    });
-    if (space.dual) {
-      product.noalias() = space.gram * residuals;
-    } else {
-      product.noalias() = space.rows.transpose() * residuals;
-    }
+    const MatrixXd residuals = gather(
+        active, space.rows.rows(), [](const Problem& p) -> auto& { return p.residuals(); });
+    transposed_times(space.dual ? space.gram : space.rows, residuals, product);
     index_t at = 0;
     for (Problem* p : active) {
       p->set_gradient(product.middleCols(at, p->columns()));
@@ -489,19 +570,21 @@ void solve(const Space& space, const std::vector<Problem*>& problems) {
     }
     std::erase_if(active, [](const Problem* p) { return p->done(); });
     if (active.empty()) return;
-    for (Problem* p : active) p->direction();
+    for (Problem* p : active)
+      p->direction();
     if (!space.dual) {
-      const MatrixXd directions = gather(active, space.rows.cols(), [](const Problem& p) -> auto& {
-        return p.direction_coefficients();
-      });
-      product.noalias() = space.rows * directions;
+      const MatrixXd directions = gather(
+          active, space.rows.cols(),
+          [](const Problem& p) -> auto& { return p.direction_coefficients(); });
+      transposed_times(space.transposed, directions, product);
       at = 0;
       for (Problem* p : active) {
         p->set_direction_scores(product.middleCols(at, p->columns()));
         at += p->columns();
       }
     }
-    for (Problem* p : active) p->step();
+    for (Problem* p : active)
+      p->step();
   }
 }
 
@@ -531,7 +614,8 @@ std::vector<double> cross_validate(const Space& space, const ProbeData& data,
                                    const ProbeOptions& options, const std::vector<double>& grid,
                                    std::uint64_t seed, index_t round) {
   std::vector<std::set<index_t>> groups_of(classes);
-  for (std::size_t i = 0; i < labels.size(); ++i) groups_of[labels[i]].insert(data.groups[i]);
+  for (std::size_t i = 0; i < labels.size(); ++i)
+    groups_of[labels[i]].insert(data.groups[i]);
   const auto several = std::count_if(groups_of.begin(), groups_of.end(),
                                      [](const std::set<index_t>& g) { return g.size() >= 2; });
   if (several < 2) return {};
@@ -547,7 +631,8 @@ std::vector<double> cross_validate(const Space& space, const ProbeData& data,
   std::vector<std::uint8_t> judged(n, 0);
   for (index_t f = 0; f < folds; ++f) {
     std::vector<std::uint8_t> train(n);
-    for (index_t i = 0; i < n; ++i) train[i] = fold[i] != f ? 1 : 0;
+    for (index_t i = 0; i < n; ++i)
+      train[i] = fold[i] != f ? 1 : 0;
     Problem problem(space, labels, row_weights(labels, classes, options.balance_classes, train),
                     classes);
     if (problem.class_count() < 2) continue;  // nothing to learn from
@@ -562,9 +647,11 @@ std::vector<double> cross_validate(const Space& space, const ProbeData& data,
 
   std::vector<double> losses;
   std::vector<Problem*> all;
-  for (Problem& p : problems) all.push_back(&p);
+  for (Problem& p : problems)
+    all.push_back(&p);
   for (const double l2 : grid) {
-    for (Problem* p : all) p->start(l2, options.cv_tolerance, options.cv_max_iterations);
+    for (Problem* p : all)
+      p->start(l2, options.cv_tolerance, options.cv_max_iterations);
     solve(space, all);
     double loss = 0;
     for (std::size_t k = 0; k < problems.size(); ++k) {
@@ -575,8 +662,7 @@ std::vector<double> cross_validate(const Space& space, const ProbeData& data,
           p += own_probability(problems[k], i + v, labels[i]);
         }
         p /= static_cast<double>(data.views);
-        loss -= weights[i] * static_cast<double>(data.views) *
-                std::log(std::max(p, kLogLossClip));
+        loss -= weights[i] * static_cast<double>(data.views) * std::log(std::max(p, kLogLossClip));
       }
     }
     losses.push_back(loss);
@@ -596,7 +682,8 @@ void LinearProbe::logits(std::span<const float> values, index_t n, std::span<dou
     for (index_t k = 0; k < classes; ++k) {
       const double* w = weights.data() + k * features;
       double sum = bias[k];
-      for (index_t j = 0; j < features; ++j) sum += w[j] * static_cast<double>(row[j]);
+      for (index_t j = 0; j < features; ++j)
+        sum += w[j] * static_cast<double>(row[j]);
       out[i * classes + k] = sum;
     }
   }
@@ -671,7 +758,8 @@ LinearProbe fit_linear_probe(const ProbeData& data, const ProbeOptions& options,
     out.bias[occurring[c]] = offset;
     bias_sum += offset;
   }
-  for (const label_t k : occurring) out.bias[k] -= bias_sum / static_cast<double>(classes);
+  for (const label_t k : occurring)
+    out.bias[k] -= bias_sum / static_cast<double>(classes);
   return out;
 }
 
@@ -701,9 +789,11 @@ double probe_objective(const ProbeData& data, const ProbeOptions& options, const
   for (index_t i = 0; i < n; ++i) {
     const double* row = z.data() + i * classes;
     double largest = -std::numeric_limits<double>::infinity();
-    for (const label_t k : occurring) largest = std::max(largest, row[k]);
+    for (const label_t k : occurring)
+      largest = std::max(largest, row[k]);
     double sum = 0;
-    for (const label_t k : occurring) sum += std::exp(row[k] - largest);
+    for (const label_t k : occurring)
+      sum += std::exp(row[k] - largest);
     value += w[i] * (std::log(sum) + largest - row[data.labels[i]]);
     if (!with_gradient) continue;
     for (const label_t k : occurring) {

@@ -35,7 +35,8 @@ Grouping group_samples(std::span<const index_t> groups, std::span<const label_t>
               labels.size());
   AIFT_EXPECT(classes >= 1, ShapeError, "classes must be at least 1; got {}.", classes);
   std::map<index_t, index_t> numbers;
-  for (const index_t group : groups) numbers.emplace(group, 0);
+  for (const index_t group : groups)
+    numbers.emplace(group, 0);
   Grouping out;
   out.groups.resize(numbers.size());
   index_t next = 0;
@@ -68,7 +69,8 @@ void distribute(Grouping& grouping, const std::vector<double>& shares) {
 
   std::vector<double> total(columns, 0.0);
   for (const Group& group : groups) {
-    for (index_t c = 0; c < columns; ++c) total[c] += static_cast<double>(group.counts[c]);
+    for (index_t c = 0; c < columns; ++c)
+      total[c] += static_cast<double>(group.counts[c]);
   }
 
   std::vector<index_t> order(groups.size());
@@ -122,7 +124,8 @@ index_t parts_with(const std::vector<Group>& groups, index_t c) {
 
 index_t classes_in_one_part(const std::vector<Group>& groups, index_t classes) {
   index_t count = 0;
-  for (index_t c = 0; c < classes; ++c) count += parts_with(groups, c) == 1 ? 1 : 0;
+  for (index_t c = 0; c < classes; ++c)
+    count += parts_with(groups, c) == 1 ? 1 : 0;
   return count;
 }
 
@@ -189,7 +192,8 @@ std::vector<std::uint8_t> grouped_test_split(std::span<const index_t> groups,
               grouping.groups.size());
   for (index_t c = 0; c < classes; ++c) {
     index_t holding = 0;
-    for (const Group& group : grouping.groups) holding += group.counts[c] > 0 ? 1 : 0;
+    for (const Group& group : grouping.groups)
+      holding += group.counts[c] > 0 ? 1 : 0;
     AIFT_EXPECT(holding != 1, ValueError,
                 "Every class must lie in at least 2 groups to be in both pool and test; class {} "
                 "lies in 1, so add samples from another group or give the split yourself.",

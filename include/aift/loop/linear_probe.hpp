@@ -25,16 +25,16 @@ struct ProbeData {
 struct ProbeOptions {
   /// Penalties tried in cross-validation; sorted from strong to weak before use. One value: it is
   /// used and nothing is cross-validated.
-  std::vector<double> l2_grid = {10, 3.1622776601683795, 1, 0.31622776601683794, 0.1,
-                                 0.031622776601683791, 0.01};
+  std::vector<double> l2_grid = {10,  3.1622776601683795,   1,   0.31622776601683794,
+                                 0.1, 0.031622776601683791, 0.01};
   double default_l2 = 1;        ///< when folds are impossible
   index_t folds = 5;            ///< at most; never more than there are groups
   bool standardise = true;      ///< each feature to unit variance before the penalty counts
   bool balance_classes = true;  ///< every class weighs the same, however many samples it has
   index_t max_iterations = 500;
-  double tolerance = 1e-7;      ///< of the final fit: norm of the gradient
+  double tolerance = 1e-7;  ///< of the final fit: norm of the gradient
   index_t cv_max_iterations = 100;
-  double cv_tolerance = 1e-3;   ///< of the fits of the cross-validation
+  double cv_tolerance = 1e-3;  ///< of the fits of the cross-validation
 };
 
 /// A linear classifier on features, ready for raw (not standardised) features.
@@ -72,12 +72,15 @@ struct LinearProbe {
 /// absent a class without a single row gets weights 0 and bias -ln(2 n): unlikely, not impossible.
 ///
 /// Solved by L-BFGS (Nocedal and Wright, 2006, ch. 7) with a line search on the exact one-
-/// dimensional function, which costs no product with the features; for n <= d in the span of the
-/// rows through their Gram matrix (Kimeldorf and Wahba, 1971), shared by all folds and penalties.
+/// dimensional function, which costs no product with the features; for n <= 1.5 d in the span of
+/// the rows through their Gram matrix (Kimeldorf and Wahba, 1971), shared by all folds and
+/// penalties.
 ///
 /// throws ShapeError (sizes), ValueError (one class only, label outside, feature not finite,
 ///        options outside their range)
-/// cost   min(n, d) n K per iteration; memory min(n, d) n doubles
+/// cost   n min(n, 2 d) K multiplications per iteration (half that for K = 2), and n^2 d / 2 once;
+///        memory about 2 n min(1.5 d, n) doubles. One core: n = 1600, d = 1280, K = 2, 7 penalties
+///        x 5 folds in about 0.8 s
 [[nodiscard]] LinearProbe fit_linear_probe(const ProbeData& data, const ProbeOptions& options,
                                            std::uint64_t seed, index_t round);
 
