@@ -116,7 +116,10 @@ std::optional<std::string> jpeg_fault(Bytes bytes) {
 std::optional<std::string> bmp_fault(Bytes bytes) {
   if (bytes.size() < 54 || little_endian_32(bytes, 10) >= bytes.size()) return "it is cut short";
   const std::uint32_t header = little_endian_32(bytes, 14);
-  if (header < 40 || little_endian_32(bytes, 30) != 0) return std::nullopt;  // old, or run lengths
+  if (header < 40) return std::nullopt;  // of the time of OS/2
+  const std::uint32_t compression = little_endian_32(bytes, 30);
+  if (compression > 3) return "its compression is not known";
+  if (compression != 0) return std::nullopt;
   const auto width = static_cast<std::int32_t>(little_endian_32(bytes, 18));
   const auto height = static_cast<std::int32_t>(little_endian_32(bytes, 22));
   const std::uint32_t bits = byte_at(bytes, 28) | byte_at(bytes, 29) << 8;

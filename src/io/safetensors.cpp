@@ -234,8 +234,9 @@ Safetensors::Safetensors(const std::filesystem::path& file) : file_(file.string(
                               static_cast<std::size_t>(header_size));
   AIFT_EXPECT(text.starts_with('{'), IoError,
               "{} is not a safetensors file: its header is not a JSON object.", file_);
+  const Json header = parse_header(text, file_);
   std::vector<Entry> entries;
-  for (const auto& [name, value] : parse_header(text, file_).items()) {
+  for (const auto& [name, value] : header.items()) {
     if (name == kMetadata) {
       metadata_ = parse_metadata(value, file_);
     } else {

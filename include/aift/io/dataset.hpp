@@ -18,7 +18,7 @@ enum class Split : std::uint8_t { unset = 0, pool = 1, test = 2 };
 /// How a data set is read.
 struct DatasetOptions {
   /// The classes and their order. Empty: the labels that occur, sorted bytewise.
-  std::vector<std::string> classes;
+  std::vector<std::string> classes = {};
   /// Refuse a candidate without a label (a simulated reader could not answer for it).
   bool require_labels = false;
 };
