@@ -87,6 +87,12 @@ if(AiftTorch_FOUND AND NOT TARGET AiftTorch::torch)
   target_include_directories(AiftTorch::torch SYSTEM INTERFACE
     "${AiftTorch_INCLUDE_DIR}" "${AiftTorch_INCLUDE_DIR}/torch/csrc/api/include")
   target_compile_definitions(AiftTorch::torch INTERFACE _GLIBCXX_USE_CXX11_ABI=1)
+  # LibTorch's libraries export a std::filesystem of their own, from the compiler they were built
+  # with; std::filesystem::remove_all of a program that finds it there first jumps to address 0. The
+  # C++ library therefore comes before them.
+  if("stdc++" IN_LIST CMAKE_CXX_IMPLICIT_LINK_LIBRARIES)
+    target_link_libraries(AiftTorch::torch INTERFACE stdc++)
+  endif()
   foreach(_aift_name IN ITEMS torch torch_cpu torch_cuda c10 c10_cuda)
     if(AiftTorch_${_aift_name}_LIBRARY)
       add_library(AiftTorch::lib${_aift_name} SHARED IMPORTED)
