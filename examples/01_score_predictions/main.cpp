@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Scores predictions that another runtime made and says which candidate to label first.
 // The regions between the markers are what README.md and docs/ show.
-#include <cmath>
+#include <algorithm>
 #include <limits>
 #include <span>
 #include <vector>
@@ -10,20 +10,18 @@
 #include <fmt/ranges.h>
 
 // [begin readme]
+#include <aift/core/error.hpp>
 #include <aift/select/aift_selector.hpp>
 
 std::vector<aift::index_t> hardest(std::span<const float> probabilities, aift::index_t candidates,
                                    aift::index_t patches, aift::index_t batch) {
-  const auto predictions =
-      aift::PatchPredictions::dense(probabilities.data(), candidates, patches, 2,
-                                    aift::PredictionKind::probabilities);
+  const auto predictions = aift::PatchPredictions::dense(probabilities.data(), candidates, patches,
+                                                         2, aift::PredictionKind::probabilities);
   const aift::AiftSelector selector;  // keeps the top quarter of the dominant side
   return selector.select({.size = candidates, .classes = 2, .predictions = &predictions}, batch)
       .indices;
 }
 // [end readme]
-
-#include <aift/score/score.hpp>
 
 namespace {
 
@@ -36,10 +34,11 @@ void the_methods_own_example() {
   }
   const auto picture =
       aift::PatchPredictions::dense(p.data(), 1, 9, 2, aift::PredictionKind::probabilities);
-  const aift::score::Majority majority =
-      aift::score::majority(picture, 0, {.alpha = 6.0 / 9.0});
-  fmt::print("class {} dominates; kept {}; dropped {}\n", majority.dominant, majority.kept,
-             majority.dropped);
+  aift::ScoreTable table;
+  table.request.kept = true;
+  aift::AiftSelector({.alpha = 6.0 / 9.0}).score(picture, table);
+  fmt::print("class {} dominates; kept {}; dropped {}\n", table.dominant[0], table.kept_of(0),
+             table.dropped_of(0));
 }
 // [end majority]
 
@@ -79,9 +78,8 @@ int main() {
                                             0.4F, 0.6F, 0.5F, 0.5F, 0.3F, 0.7F, 0.6F, 0.4F};
   fmt::print("ask candidate {} first\n", hardest(probabilities, 2, 4, 1).front());
   the_methods_own_example();
-  const auto pool =
-      aift::PatchPredictions::dense(probabilities.data(), 2, 4, 2,
-                                    aift::PredictionKind::probabilities);
+  const auto pool = aift::PatchPredictions::dense(probabilities.data(), 2, 4, 2,
+                                                  aift::PredictionKind::probabilities);
   const aift::Selection picks = score_in_chunks(pool, 2);
   for (std::size_t i = 0; i < picks.indices.size(); ++i) {
     fmt::print("{}. candidate {}, score {:.3f}: {}\n", i, picks.indices[i], picks.score[i],
