@@ -4,7 +4,7 @@
 # Makes aift_<part> with the alias aift::<part> from include/aift/<HEADER_DIRS>/*.hpp and
 # src/<SOURCE_DIRS>/*.cpp (both globbed: a new file needs no edit of CMake), puts it into an export
 # set of its own, aift_<part>-targets, so that a component finds only its own dependencies, and
-# records it in the global property AIFT_PARTS. Sets <part>_IS_THERE in the caller's scope.
+# records it in the global property AIFT_PARTS.
 include_guard(GLOBAL)
 
 function(aift_add_library part)
@@ -20,9 +20,7 @@ function(aift_add_library part)
   file(GLOB headers CONFIGURE_DEPENDS ${header_globs})
   file(GLOB sources CONFIGURE_DEPENDS ${source_globs})
   if(NOT sources)
-    message(STATUS "AIFT: no source of aift::${part} yet, left out")
-    set(${part}_IS_THERE OFF PARENT_SCOPE)
-    return()
+    message(FATAL_ERROR "aift_add_library(${part}): no source in ${arg_SOURCE_DIRS}.")
   endif()
 
   set(target aift_${part})
@@ -61,5 +59,4 @@ function(aift_add_library part)
   install(EXPORT aift_${part}-targets NAMESPACE aift:: COMPONENT aift_${part}
           DESTINATION "${CMAKE_INSTALL_LIBDIR}/cmake/aift")
   set_property(GLOBAL APPEND PROPERTY AIFT_PARTS ${part})
-  set(${part}_IS_THERE ON PARENT_SCOPE)
 endfunction()

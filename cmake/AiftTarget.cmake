@@ -38,3 +38,13 @@ function(aift_precompile_torch target)
     target_precompile_headers(${target} REUSE_FROM aift_torch)
   endif()
 endfunction()
+
+# aift_require(<package> <version> <Debian package> <option to do without>): find_package that says in
+# one sentence what to install.
+macro(aift_require package version debian option)
+  find_package(${package} ${version} QUIET)
+  if(NOT ${package}_FOUND)
+    message(FATAL_ERROR "AIFT needs ${package} ${version} or later, which was not found; install it "
+                        "(Debian: ${debian}; scripts/bootstrap does)${option}.")
+  endif()
+endmacro()
