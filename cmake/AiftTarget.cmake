@@ -48,3 +48,14 @@ macro(aift_require package version debian option)
                         "(Debian: ${debian}; scripts/bootstrap does)${option}.")
   endif()
 endmacro()
+
+# aift_require_toml(<option to do without>): toml++, into AIFT_TOMLPLUSPLUS_INCLUDE_DIR. Debian's
+# package has no CMake configuration; the headers alone are used.
+macro(aift_require_toml option)
+  find_path(AIFT_TOMLPLUSPLUS_INCLUDE_DIR toml++/toml.h)
+  mark_as_advanced(AIFT_TOMLPLUSPLUS_INCLUDE_DIR)
+  if(NOT AIFT_TOMLPLUSPLUS_INCLUDE_DIR)
+    message(FATAL_ERROR "AIFT needs toml++, which was not found; install it (Debian: "
+                        "libtomlplusplus-dev; scripts/bootstrap does)${option}.")
+  endif()
+endmacro()
