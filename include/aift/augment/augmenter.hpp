@@ -14,8 +14,8 @@ namespace aift {
 
 /// A candidate as the parts hand it to each other.
 struct CandidateRef {
-  index_t index = 0;      ///< position in the data set
-  std::uint64_t id = 0;   ///< stable number (hash of its name): the key of its randomness
+  index_t index = 0;     ///< position in the data set
+  std::uint64_t id = 0;  ///< stable number (hash of its name): the key of its randomness
 };
 
 /// What happens beyond the edge of an image.
@@ -51,7 +51,9 @@ struct PatchPlan {
   double saturation = 1;
 };
 
-/// Text of a plan, one line, for people: `candidate 12 scoring round 0 patch 3: rotate ...`.
+/// Text of a plan, one line, for people: `candidate 12 scoring round 0 patch 3: rotate 37.2 deg,
+/// enlarge 1.08, shift +3.1 % -2.0 %, contrast 1.12`. What is not changed is not named; a linear
+/// part that is no rotation with a flip and a scale is printed as a matrix.
 [[nodiscard]] std::string to_string(const PatchPlan& plan);
 
 /// What the model wants: NCHW float32, (x - mean) / std per channel with x in [0, 255].
@@ -62,6 +64,7 @@ struct PatchFormat {
   std::array<float, 3> mean = {127.0F, 127.0F, 127.0F};
   std::array<float, 3> std = {128.0F, 128.0F, 128.0F};
   [[nodiscard]] index_t elements() const noexcept { return channels * height * width; }
+  [[nodiscard]] bool operator==(const PatchFormat&) const = default;
 };
 
 /// Where rendered patches go: [count, channels, height, width] float32, contiguous.
@@ -94,7 +97,8 @@ class Augmenter {
   /// Plan of patch `index`; for Purpose::training any index >= 0 is a fresh view.
   [[nodiscard]] virtual PatchPlan plan(const CandidateRef& candidate, Purpose purpose,
                                        index_t round, index_t index) const = 0;
-  /// Renders plans one after another into out; consecutive plans of one candidate share its decoding.
+  /// Renders plans one after another into out; consecutive plans of one candidate share its
+  /// decoding.
   /// throws ShapeError (capacity, format), IoError (source)
   virtual void render(std::span<const PatchPlan> plans, const Source& source,
                       const PatchBuffer& out) const = 0;

@@ -17,12 +17,12 @@ struct ViewRanges {
   double rotation_deg = 180;     ///< rotation in [-r, r] degrees, r in [0, 180]
   double scale_min = 0.85;       ///< enlargement in [scale_min, scale_max], both positive
   double scale_max = 1.15;
-  double translation = 0.08;     ///< shift in [-t, t] of the image's side, each axis, t in [0, 1]
-  double crop_min = 1;           ///< side of a window placed at random, share in [crop_min, 1]
-  double brightness = 0.12;      ///< added, in [-b, b] of the full range, b in [0, 1]
-  double contrast = 0.2;         ///< factor in [1 - c, 1 + c], c in [0, 1]
-  double saturation = 0.1;       ///< factor in [1 - s, 1 + s], s in [0, 1]
-  double gain = 0.06;            ///< factor per colour channel in [1 - g, 1 + g], g in [0, 1]
+  double translation = 0.08;  ///< shift in [-t, t] of the image's side, each axis, t in [0, 1]
+  double crop_min = 1;        ///< side of a window placed at random, share in [crop_min, 1]
+  double brightness = 0.12;   ///< added, in [-b, b] of the full range, b in [0, 1]
+  double contrast = 0.2;      ///< factor in [1 - c, 1 + c], c in [0, 1]
+  double saturation = 0.1;    ///< factor in [1 - s, 1 + s], s in [0, 1]
+  double gain = 0.06;         ///< factor per colour channel in [1 - g, 1 + g], g in [0, 1]
 
   /// Images without an up: endoscopy, microscopy, skin. The default.
   [[nodiscard]] static ViewRanges any_orientation() { return {}; }
@@ -59,8 +59,8 @@ struct ImageAugmentOptions {
 ///              slot 0 flip_horizontal, 1 flip_vertical, 2 rotation, 3 scale, 4 and 5 translation x
 ///              and y, 6 crop side, 7 and 8 its place, 9 brightness, 10 contrast, 11 saturation,
 ///              12 to 14 gain of red, green, blue. An option set to nothing changes no other draw.
-/// Geometry     output to source: crop(shift(rotate(flip(p) / scale))), rotation anticlockwise as
-///              seen in the output's pixels turned back into the source.
+/// Geometry     output to source: shift(crop(rotate(flip(p) / scale))). A positive rotation turns
+///              the picture anticlockwise; crop and shift are shares of the source's sides.
 ///
 /// thread safe: immutable after construction
 class ImageAugmenter final : public Augmenter {
@@ -72,10 +72,12 @@ class ImageAugmenter final : public Augmenter {
   [[nodiscard]] const ImageAugmentOptions& options() const noexcept { return options_; }
   /// scoring_views, probe_views, test_views; 1 for training (ask for as many indices as needed).
   [[nodiscard]] index_t patches(Purpose purpose) const override;
+  /// Any index >= 0 is a view, also of the fixed families. The plan carries `round` for the record.
   /// throws ValueError: another purpose, round or index negative
   [[nodiscard]] PatchPlan plan(const CandidateRef& candidate, Purpose purpose, index_t round,
                                index_t index) const override;
-  /// source must be an ImageSource; out.format must be options().format. See render_patches.
+  /// See render_patches. throws ShapeError: source is no ImageSource, out.format is not
+  /// options().format, capacity too small; IoError of the source
   void render(std::span<const PatchPlan> plans, const Source& source,
               const PatchBuffer& out) const override;
 

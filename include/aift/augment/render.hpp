@@ -17,8 +17,9 @@ namespace aift {
 /// 2. one bilinear interpolation per output pixel; beyond the edge the plan's border;
 /// 3. colour as PatchPlan says, clipped to [0, 255];
 /// 4. (x - mean) * (1 / std), written as [channels, height, width].
-/// A grey source counts as R = G = B; with one output channel the result is the grey value
-/// 0.299 R + 0.587 G + 0.114 B after step 3. Equal input gives equal bits on every machine.
+/// A grey source counts as R = G = B; with one output channel the grey value
+/// 0.299 R + 0.587 G + 0.114 B is taken before step 3 clips. Equal input gives equal bits on every
+/// machine.
 ///
 /// out    room for all plans; written from its start
 /// throws ShapeError (empty image, stride, capacity, format), ValueError (plan not finite, or

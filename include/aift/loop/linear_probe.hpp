@@ -32,7 +32,7 @@ struct ProbeOptions {
   bool standardise = true;      ///< each feature to unit variance before the penalty counts
   bool balance_classes = true;  ///< every class weighs the same, however many samples it has
   index_t max_iterations = 500;
-  double tolerance = 1e-7;  ///< of the final fit: norm of the gradient
+  double tolerance = 1e-7;  ///< of the final fit: norm of the gradient over max(1, that at zero)
   index_t cv_max_iterations = 100;
   double cv_tolerance = 1e-3;  ///< of the fits of the cross-validation
 };
