@@ -219,10 +219,10 @@ class Writer {
     const Round* first = first_tested(run);
     const Round* last = last_tested(run);
     if (last != nullptr) {
-      card("AUC on test images", share(last->metrics->auc),
+      card("Test AUC", share(last->metrics->auc),
            first != last ? fmt::format("{} after the first round", share(first->metrics->auc))
                          : fmt::format("after round {}", last->round));
-      card("Accuracy on test images", share(last->metrics->accuracy),
+      card("Test accuracy", share(last->metrics->accuracy),
            fmt::format("balanced {}, {}", share(last->metrics->balanced_accuracy),
                        counted(last->metrics->samples, "image", "images")));
     }
@@ -237,6 +237,8 @@ class Writer {
            "rounds in which it handed back the linear probe");
     }
     out_ += "</dl>";
+    for (const std::string& note : run.notes)
+      put("<p class='notice'>{}</p>", escape(note));
   }
 
   /// How often the guard preferred the probe, and how often it decided at all.
@@ -320,7 +322,7 @@ class Writer {
   }
 
   void curve() {
-    out_ += "<h2 id='curve'>Learning curve</h2><div class='panel'>";
+    out_ += "<h2 id='curve'>Learning curve</h2><div class='panel scroll'>";
     const std::string text = runs_.size() == 1 && last_tested(runs_.front()) != nullptr
                                  ? fmt::format(
                                        "Learning curve: AUC on the test images from {} with {} "
@@ -425,6 +427,22 @@ class Writer {
     const bool open = runs_.size() == 1 && (i == 0 || i + 1 == run.rounds.size());
     put("<details{}><summary>Round {}<span>{}</span></summary><div class='body'>",
         open ? " open" : "", round.round, escape(line));
+    std::string by = fmt::format("Asked by the rule {}.", round.rule);
+    if (std::isfinite(round.agreement)) {
+      by += fmt::format(
+          " The network had {:.0f} % of these labels right before it was trained on them.",
+          100 * round.agreement);
+    }
+    if (run.pending && i + 1 == run.rounds.size()) {
+      by += " This round is not finished: its labels are not trained on yet.";
+    } else if (!round.has_model) {
+      by +=
+          " All labels are of one class so far, so no network is trained; the figures are those of "
+          "the frequencies of the labels.";
+    } else if (!round.trained) {
+      by += " Nothing was trained in this round; the network before it stayed.";
+    }
+    put("<p class='meta'>{}</p>", escape(by));
     if (!round.fit.empty()) {
       out_ += "<details class='inner'><summary>What the trainer did</summary><div class='body'>";
       facts(round.fit);
@@ -447,13 +465,12 @@ class Writer {
     Pictures::Set shown;
     if (options_.images) shown = pictures_.of(run, pick);
 
-    out_ += "<li class='pick'>";
+    put("<li class='pick{}'>", options_.images ? "" : " bare");
     if (!shown.whole.uri.empty()) {
       put("<img class='whole' width='{}' height='{}' alt='{}' src='{}'>", shown.whole.width,
           shown.whole.height, escape(fmt::format("{}, {}", name, label)), shown.whole.uri);
-    } else {
-      put("<div class='none'>{}</div>",
-          options_.images ? escape(shown.missing) : "picture left out");
+    } else if (options_.images) {
+      put("<div class='none'>{}</div>", escape(shown.missing));
     }
     put("<div class='text'><div class='path'><span class='rank'>{}.</span> {}</div>", rank,
         escape(name));
@@ -478,8 +495,8 @@ class Writer {
         put("<span>diversity <b>{}</b></span>", figure(pick.diversity));
       out_ += "</div>";
     }
-    out_ += "</div>";
     if (!pick.reason.empty()) put("<p class='why'>{}</p>", escape(pick.reason));
+    out_ += "</div>";
     if (!pick.kept.empty() || !pick.probabilities.empty()) views(run, pick, shown);
     out_ += "</li>";
   }
@@ -487,7 +504,8 @@ class Writer {
   void views(const RunRecord& run, const Pick& pick, const Pictures::Set& shown) {
     const bool known = pick.dominant >= 0 && !pick.probabilities.empty();
     const std::string what =
-        known ? fmt::format("P({}) in each view", class_name(run, pick.dominant)) : "Views";
+        known ? fmt::format("Probability of {} in each view", class_name(run, pick.dominant))
+              : "Views";
     put("<div class='views-of'>{}</div><ul class='views'>", escape(what));
     for (index_t view = 0; view < pick.views; ++view) {
       const bool kept = std::find(pick.kept.begin(), pick.kept.end(), view) != pick.kept.end();

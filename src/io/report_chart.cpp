@@ -67,14 +67,14 @@ std::vector<double> round_ticks(double low, double high, int count) {
   const double raw = (high - low) / std::max(1, count);
   const double power = std::pow(10.0, std::floor(std::log10(raw)));
   double step = 10 * power;
-  for (const double factor : {1.0, 2.0, 2.5, 5.0}) {
+  for (const double factor : {1.0, 2.0, 5.0}) {
     if (factor * power >= raw * (1 - 1e-9)) {
       step = factor * power;
       break;
     }
   }
   std::vector<double> ticks;
-  const double first = std::ceil(low / step - 1e-9);
+  const double first = std::ceil(low / step - 1e-9) + 0.0;  // never -0
   for (double i = first; i * step <= high + 1e-9 * step; ++i)
     ticks.push_back(i * step);
   return ticks;

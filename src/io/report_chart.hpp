@@ -29,7 +29,7 @@ struct CurveSeries {
                                              const std::string& value_name,
                                              const std::string& alternative);
 
-/// At most about `count` round numbers that cover [low, high]: steps of 1, 2, 2.5 or 5 times a
+/// At most about `count` round numbers that cover [low, high]: steps of 1, 2 or 5 times a
 /// power of 10.
 [[nodiscard]] std::vector<double> round_ticks(double low, double high, int count);
 

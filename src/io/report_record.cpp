@@ -63,6 +63,7 @@ RunRecord::Pick read_pick(const Json& json, label_t classes) {
          static_cast<index_t>(pick.probabilities.size()) == pick.views * classes);
   for (const std::int32_t view : pick.kept)
     expect(view >= 0 && view < pick.views);
+  expect(pick.dominant >= kUnlabelled && (pick.probabilities.empty() || pick.dominant < classes));
   // a network with a head of its own (the ImageNet classes) picked: its class has no name here
   if (pick.probabilities.empty() || pick.dominant >= classes) pick.dominant = kUnlabelled;
   return pick;
@@ -109,11 +110,19 @@ void read_state(const std::filesystem::path& file, RunRecord& run) {
     for (const Json& one : json.at("excluded")) {
       run.bad_images.emplace_back(one.at("path"), one.at("reason"));
     }
+    if (const auto notes = json.find("notes"); notes != json.end()) {
+      run.notes = notes->get<std::vector<std::string>>();
+    }
     if (const Json& stop = json.at("stop"); !stop.is_null()) run.stopped = stop.at("reason");
     for (const Json& round : json.at("rounds"))
       run.rounds.push_back(read_round(round, classes));
     if (const Json& pending = json.at("pending"); !pending.is_null()) {
-      run.rounds.push_back(read_round(pending, classes));
+      RunRecord::Round round = read_round(pending, classes);
+      round.labels = (run.rounds.empty() ? 0 : run.rounds.back().labels) +
+                     std::count_if(round.picks.begin(), round.picks.end(),
+                                   [](const auto& pick) { return pick.label != kUnlabelled; });
+      round.metrics.reset();
+      run.rounds.push_back(std::move(round));
       run.pending = true;
     }
   } catch (const IoError&) {

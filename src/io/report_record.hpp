@@ -52,7 +52,8 @@ struct RunRecord {
   bool pending = false;  ///< the last of `rounds` is asked for and not trained on yet
   std::vector<std::pair<std::string, std::string>> bad_images;  ///< path, reason
   index_t pool = 0, test = 0;
-  std::string stopped;  ///< why; empty: not finished
+  std::vector<std::string> notes;  ///< what a reader of the run should know
+  std::string stopped;             ///< why; empty: not finished
   bool synthetic = false;
   Facts environment;                                    ///< machine, build, threads
   std::vector<std::pair<std::string, Facts>> settings;  ///< tables of config.toml

@@ -6,8 +6,8 @@
 namespace aift::io::report {
 
 /// Style sheet of the report: system fonts, both colour schemes, text contrast of at least 4.5 to 1
-/// on its ground (WCAG 2 AA), colours of series that people with red-green blindness can tell apart,
-/// and a print version with everything unfolded.
+/// on its ground (WCAG 2 AA), colours of series that people with red-green blindness can tell
+/// apart, and a print version with everything unfolded.
 inline constexpr std::string_view kStyle = R"css(
 :root{color-scheme:light dark;--ground:#f6f7f9;--card:#fff;--ink:#17202b;--soft:#566273;--line:#dde2e8;
 --accent:#0b5cad;--kept:#0b7a53;--dropped:#8a5a00;--wrong:#b3261e;--tint:#eef4fb;--warn:#fff4d6;--warn-ink:#5f4300;
@@ -29,21 +29,21 @@ a{color:var(--accent)}
 .notice{margin:14px 0 0;padding:9px 14px;border-radius:8px;background:var(--warn);color:var(--warn-ink);max-width:none}
 .notice.synthetic{font-weight:600}
 nav{margin-top:14px;display:flex;flex-wrap:wrap;gap:4px 18px;font-size:14px}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(168px,1fr));gap:12px;margin-top:26px}
-.card{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:13px 16px}
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(138px,1fr));gap:12px;margin-top:26px}
+.card{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:12px 14px}
 .card dt{color:var(--soft);font-size:13px}
-.card dd{margin:2px 0 0;font-size:24px;font-weight:650;letter-spacing:-.02em;font-variant-numeric:tabular-nums}
-.card dd small{display:block;font-size:13px;font-weight:400;color:var(--soft);letter-spacing:0}
+.card dd{margin:2px 0 0;font-size:20px;font-weight:650;letter-spacing:-.02em;white-space:nowrap;font-variant-numeric:tabular-nums}
+.card dd small{display:block;font-size:13px;font-weight:400;color:var(--soft);letter-spacing:0;white-space:normal;line-height:1.35;margin-top:3px}
 .panel{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:16px 18px;margin:0 0 14px}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:14px}
-caption{text-align:left;color:var(--soft);padding:0 0 8px;font-size:13.5px}
+caption{text-align:left;white-space:normal;color:var(--soft);padding:0 0 8px;font-size:13.5px}
 th,td{padding:6px 12px 6px 0;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
 thead th{color:var(--soft);font-weight:600;font-size:13px}
 th:first-child,td:first-child,th.text,td.text{text-align:left}
 td.text{white-space:normal;overflow-wrap:anywhere}
 tbody tr:last-child>*{border-bottom:0}
-svg.curve{width:100%;height:auto;display:block;font:13px system-ui,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
+svg.curve{width:100%;min-width:540px;height:auto;display:block;font:13px system-ui,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
 .grid path{stroke:var(--line);fill:none}.grid .axis,.grid .tick{stroke:var(--soft)}
 .grid text,.end{fill:var(--soft)}.grid .yt{text-anchor:end}.grid .xt{text-anchor:middle}.end{fill:var(--ink)}
 .line{fill:none;stroke-width:2.4;stroke-linejoin:round;stroke-linecap:round}.hit{fill:transparent;stroke:none}
@@ -62,7 +62,7 @@ summary:focus-visible,a:focus-visible{outline:3px solid var(--accent);outline-of
 .facts dt{color:var(--soft);overflow-wrap:anywhere}.facts dd{margin:0;overflow-wrap:anywhere}
 .picks{list-style:none;margin:0;padding:0;display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,430px),1fr));gap:12px}
 .pick{border:1px solid var(--line);border-radius:10px;padding:12px;display:grid;grid-template-columns:96px 1fr;gap:4px 14px;align-content:start;min-width:0}
-.pick>.text{min-width:0}
+.pick>.text{min-width:0}.pick.bare{grid-template-columns:1fr}
 .whole{display:block;border-radius:6px;max-width:96px;height:auto;background:var(--line)}
 .none{display:flex;align-items:center;justify-content:center;text-align:center;width:96px;min-height:72px;border:1px dashed var(--soft);border-radius:6px;color:var(--soft);font-size:12px;padding:4px}
 .path{font-weight:600;font-size:14px;overflow-wrap:anywhere;line-height:1.35}
@@ -72,7 +72,7 @@ summary:focus-visible,a:focus-visible{outline:3px solid var(--accent);outline-of
 .wrong{color:var(--wrong);font-weight:600}.right{color:var(--kept);font-weight:600}
 .numbers{display:flex;flex-wrap:wrap;gap:0 14px;font-size:13px;color:var(--soft);font-variant-numeric:tabular-nums}
 .numbers b{color:var(--ink)}
-.why{grid-column:1/-1;font-size:13.5px;margin:6px 0 2px;color:var(--soft)}
+.why{font-size:13.5px;margin:3px 0 0;color:var(--soft);line-height:1.4}
 .views-of{grid-column:1/-1;font-size:12.5px;color:var(--soft);margin-top:6px}
 .views{grid-column:1/-1;list-style:none;display:flex;flex-wrap:wrap;gap:8px;margin:2px 0 0;padding:0}
 .views li{text-align:center;font-size:12px;line-height:1.3;font-variant-numeric:tabular-nums;min-width:64px;padding:4px;border-radius:8px;border:2px solid transparent}
