@@ -36,8 +36,8 @@ int main(int argc, char** argv) {
     index_t width, height, out, views;
   };
   std::printf("{\"unit\": \"ms per patch, decoding not included\", \"cases\": [\n");
-  const std::vector<Case> cases = {{128, 128, 96, 1},  {128, 128, 96, 4},   {128, 128, 96, 16},
-                                   {128, 128, 224, 4}, {640, 512, 224, 4},  {1280, 1024, 96, 4},
+  const std::vector<Case> cases = {{128, 128, 96, 1},   {128, 128, 96, 4},  {128, 128, 96, 16},
+                                   {128, 128, 224, 4},  {640, 512, 224, 4}, {1280, 1024, 96, 4},
                                    {1280, 1024, 224, 4}};
   for (const Case& c : cases) {
     const OneImage source(c.width, c.height);
@@ -50,8 +50,8 @@ int main(int argc, char** argv) {
     for (index_t i = 0; i < candidates; ++i) {
       for (index_t v = 0; v < c.views; ++v) {
         // Views from 1 on: the identity is cheaper.
-        plans.push_back(augmenter.plan({i, static_cast<std::uint64_t>(i)}, Purpose::scoring, 0,
-                                       v + 1));
+        plans.push_back(
+            augmenter.plan({i, static_cast<std::uint64_t>(i)}, Purpose::scoring, 0, v + 1));
       }
     }
     const auto count = static_cast<index_t>(plans.size());
@@ -65,11 +65,12 @@ int main(int argc, char** argv) {
       if (r >= 0) times.push_back(taken.count() / static_cast<double>(count));
     }
     std::sort(times.begin(), times.end());
-    std::printf("  {\"source\": \"%ldx%ld\", \"patch\": %ld, \"views\": %ld, \"median\": %.4f, "
-                "\"least\": %.4f, \"most\": %.4f}%s\n",
-                static_cast<long>(c.width), static_cast<long>(c.height), static_cast<long>(c.out),
-                static_cast<long>(c.views), times[times.size() / 2], times.front(), times.back(),
-                &c == &cases.back() ? "" : ",");
+    std::printf(
+        "  {\"source\": \"%ldx%ld\", \"patch\": %ld, \"views\": %ld, \"median\": %.4f, "
+        "\"least\": %.4f, \"most\": %.4f}%s\n",
+        static_cast<long>(c.width), static_cast<long>(c.height), static_cast<long>(c.out),
+        static_cast<long>(c.views), times[times.size() / 2], times.front(), times.back(),
+        &c == &cases.back() ? "" : ",");
   }
   std::printf("]}\n");
 }
