@@ -155,7 +155,7 @@ void ScoreSelector::score(const PatchPredictions& chunk, ScoreTable& out) const 
   rows.request = out.request;
   rows.first_candidate = out.first_candidate + out.size();
   score_into(chunk, rows);
-  if (rows.name.empty()) rows.name = name();
+  rows.name = name();  // whichever score it is built on
   if (rows.classes == 0) rows.classes = chunk.classes;
   AIFT_EXPECT(rows.size() == chunk.candidates, ShapeError,
               "The selector {} must score every candidate of a chunk; it scored {} of {}.", name(),
