@@ -55,6 +55,16 @@ void flush(const fs::path& path) {
               path.string(), std::generic_category().message(failed));
 }
 
+/// Spares a resumed run the wait for the disk where everything is as it should be.
+void write_if_changed(const fs::path& file, const std::string& content) {
+  std::error_code error;
+  if (fs::is_regular_file(file, error) && fs::file_size(file, error) == content.size() &&
+      io::read_text_file(file) == content) {
+    return;
+  }
+  io::write_file_atomically(file, content);
+}
+
 }  // namespace
 
 RunFolder::RunFolder(fs::path folder, OpenRun open) : folder_(std::move(folder)) {
@@ -159,9 +169,9 @@ void RunFolder::write_state(const RunState& state) {
 }
 
 void RunFolder::write_tables(const RunState& state) {
-  io::write_file_atomically(folder_ / "curve.csv", curve_csv(state));
-  io::write_file_atomically(folder_ / "picks.csv", picks_csv(state));
-  io::write_file_atomically(folder_ / "times.csv", times_csv(state));
+  write_if_changed(folder_ / "curve.csv", curve_csv(state));
+  write_if_changed(folder_ / "picks.csv", picks_csv(state));
+  write_if_changed(folder_ / "times.csv", times_csv(state));
 }
 
 void RunFolder::remove_orphans(const RunState& state, KeepModels keep) {
