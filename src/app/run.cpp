@@ -205,6 +205,7 @@ std::vector<io::BadImage> find_bad_images(const io::Dataset& data, const RunConf
     throw_if_cancelled(progress);
     progress.report("check images", done, total);
   });
+  throw_if_cancelled(progress);
   const double share = static_cast<double>(bad.size()) / static_cast<double>(data.size());
   if (share <= config.max_bad) return bad;  // the learner reports and records them
   for (std::size_t i = 0; i < std::min(bad.size(), kMaxNamed); ++i)
@@ -235,11 +236,8 @@ void print_row(const RoundRecord& round) {
   std::fflush(stdout);
 }
 
-std::string resume_hint(const std::string& out) {
-  return fmt::format("go on with `aift run --resume --out {}`", out);
-}
-
-void run(const RunArguments& arguments) {
+/// The run from its configuration to its report. `begun`: from then on the folder holds a state.
+void run_to_end(const RunArguments& arguments, bool& begun) {
   RunConfig config = configuration(arguments);
   const fs::path out = arguments.out;
 
@@ -341,6 +339,7 @@ void run(const RunArguments& arguments) {
                    {"border", fmt::format("{} {}", config.border, config.border_value)}};
   learner.emplace(std::move(options), progress);
   folder.keep();
+  begun = true;
   if (!new_run) folder.write_config(to_toml(config));  // rounds and stopping rules may be others
 
   const fs::path report = out / "report.html";
@@ -356,31 +355,38 @@ void run(const RunArguments& arguments) {
   for (const RoundRecord& round : learner->state().rounds)
     print_row(round);
   std::fflush(stdout);
-  try {
-    while (true) {
-      const auto number = learner->state().rounds.size();
-      progress.set_context(config.rounds > 0
-                               ? fmt::format("round {} of 0-{}", number, config.rounds - 1)
-                               : fmt::format("round {}", number));
-      const auto round_began = started();
-      if (!learner->step(progress)) break;
-      progress.clear();
-      print_row(learner->state().rounds.back());
-      if (report_seconds < kReportShare * since(round_began)) {
-        const auto began = started();
-        write_report();
-        report_seconds = since(began);
-      }
-    }
-  } catch (const CancelledError&) {
+  while (true) {
+    const auto number = learner->state().rounds.size();
+    progress.set_context(config.rounds > 0
+                             ? fmt::format("round {} of 0-{}", number, config.rounds - 1)
+                             : fmt::format("round {}", number));
+    const auto round_began = started();
+    if (!learner->step(progress)) break;
     progress.clear();
-    throw CancelledError(
-        fmt::format("interrupted; what was finished is kept, {}.", resume_hint(arguments.out)));
+    print_row(learner->state().rounds.back());
+    if (report_seconds < kReportShare * since(round_began)) {
+      const auto began = started();
+      write_report();
+      report_seconds = since(began);
+    }
   }
   progress.clear();
   write_report();
   if (learner->state().stop) fmt::print("stopped: {}\n", learner->state().stop->reason);
   fmt::print("report: {}\n", report.string());
+}
+
+void run(const RunArguments& arguments) {
+  bool begun = false;
+  try {
+    run_to_end(arguments, begun);
+  } catch (const CancelledError&) {
+    throw CancelledError(
+        begun ? fmt::format("interrupted; what was finished is kept, go on with `aift run --resume "
+                            "--out {}`.",
+                            arguments.out)
+              : std::string("interrupted before the run began; nothing was written."));
+  }
 }
 
 #else
@@ -413,6 +419,7 @@ void add_run_command(CLI::App& app) {
         },
         help);
     option->type_name(type);
+    if constexpr (!std::is_same_v<T, std::vector<std::string>>) option->take_last();
     if constexpr (std::is_arithmetic_v<T>) {
       option->default_str(fmt::format("{}", defaults.*member));
     } else if constexpr (std::is_same_v<T, std::string>) {

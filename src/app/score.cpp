@@ -15,6 +15,8 @@
 #include <vector>
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <fmt/ranges.h>  // fmt::join: where version 12, which LibTorch brings, has it
 
 #include <aift/core/error.hpp>
 #include <aift/io/atomic_file.hpp>
