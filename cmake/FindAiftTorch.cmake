@@ -69,8 +69,11 @@ if(AiftTorch_c10_LIBRARY)
 endif()
 
 if(NOT _aift_torch_why)  # without a semicolon: the text is passed through a list
-  list(JOIN _aift_torch_dirs ", " _aift_torch_dirs)
-  set(_aift_torch_why "Looked in: ${_aift_torch_dirs}. Run scripts/bootstrap, or set \
+  list(JOIN _aift_torch_dirs ", " _aift_looked)
+  if(_aift_looked STREQUAL "")
+    set(_aift_looked "no folder, there is no environment in the cache folder")
+  endif()
+  set(_aift_torch_why "Looked in ${_aift_looked}. Run scripts/bootstrap, or set \
 AIFT_TORCH_DIR to a folder that holds LibTorch's include/ and lib/, or leave the part out with \
 -DAIFT_BUILD_TORCH=OFF.")
 endif()

@@ -29,8 +29,9 @@ struct Architecture {
 /// The architecture of this name. throws ValueError listing the known ones
 [[nodiscard]] const Architecture& architecture(std::string_view name);
 
-/// An untrained model: convolutions and head drawn as fan-out and fan-in scaled normals by Philox
-/// (Purpose::weights), so that the same seed gives the same weights everywhere.
+/// An untrained model. Convolutions are drawn as normals of variance 2 / fan-out (He et al., ICCV
+/// 2015), the head as normals of standard deviation 0.01, all by Philox (Purpose::weights), so that
+/// the same seed gives the same weights; batch norm is the identity, biases are zero.
 ///
 /// classes     K >= 2 of the head
 /// input_size  height = width of the patches, >= 32; 0: the architecture's own
@@ -45,7 +46,7 @@ struct LoadOptions {
   /// TorchScript only: normalisation of the input, (x - mean) / std with x in [0, 255].
   PatchFormat torchscript_input = {3, 0, 0, {127.0F, 127.0F, 127.0F}, {128.0F, 128.0F, 128.0F}};
   /// TorchScript only: names of the classes, or empty.
-  std::vector<std::string> class_names;
+  std::vector<std::string> class_names = {};
 };
 
 /// Reads what Model::save wrote (safetensors), or a TorchScript file (.pt, .pth, .ts).

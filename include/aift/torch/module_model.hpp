@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -28,17 +29,20 @@ class Network : public torch::nn::Module {
   [[nodiscard]] virtual torch::Tensor run(torch::Tensor x, index_t first, index_t last) = 0;
   /// Parameters of one stage, in a fixed order.
   [[nodiscard]] virtual std::vector<torch::Tensor> stage_parameters(index_t stage) const = 0;
-  /// [K, d] weights and [K] bias.
-  [[nodiscard]] virtual torch::nn::Linear head() const = 0;
+  /// The linear layer behind the features: weight [K, d], bias [K], both parameters of the network.
+  struct Head {
+    torch::Tensor weight;
+    torch::Tensor bias;
+  };
+  [[nodiscard]] virtual Head head() const = 0;
   /// A network of the same architecture with `classes` outputs; its weights may be anything.
   [[nodiscard]] virtual std::shared_ptr<Network> make_like(index_t classes) const = 0;
 
-  /// The features of many patches, as fast as it can, without gradients; called from predict().
-  using Predictor = std::function<torch::Tensor(const torch::Tensor&)>;
-  /// A predictor over the weights as they are now (stages [first, stages())); the default calls
-  /// run(). It must stay valid when the network is changed or destroyed, and may give the old
-  /// result then.
-  [[nodiscard]] virtual Predictor compile(index_t first = 0);
+  /// What run(x, first, last) gives in evaluation mode, without gradients, as quickly as possible.
+  using Compiled = std::function<torch::Tensor(const torch::Tensor&)>;
+  /// A Compiled over copies of the weights as they are now: it stays valid, with the old result,
+  /// when the network is changed or destroyed. The default copies the network and calls run().
+  [[nodiscard]] virtual Compiled compile(index_t first, index_t last) const;
 };
 
 /// Copies parameters and buffers by name; `head` false leaves the head of `to` alone.
@@ -49,14 +53,16 @@ void copy_tensors(const Network& from, Network& to, bool head = true);
 ///
 /// file  safetensors: every parameter and buffer under its name, metadata aift_format, aift_version,
 ///       architecture, classes, class_name_<k>, input_channels, input_height, input_width,
-///       input_mean, input_std. load_model reads it when the architecture is one of the library;
+///       input_mean, input_std, fits. load_model reads it when the architecture is one of the library;
 ///       with a network of your own, make it and call load_tensors.
 /// thread rule: one call at a time per object
 class ModuleModel final : public Model {
  public:
   /// info.architecture, info.input and info.class_names are the caller's; classes and feature_size
-  /// are taken from the network's head. throws ShapeError (class names, input without extent)
-  ModuleModel(std::shared_ptr<Network> network, ModelInfo info);
+  /// are taken from the network's head. `fits`: how often a trainer has fitted it to this task; 0
+  /// says that the head knows nothing of the classes yet. throws ShapeError (class names, input
+  /// without extent)
+  ModuleModel(std::shared_ptr<Network> network, ModelInfo info, index_t fits = 0);
 
   [[nodiscard]] const ModelInfo& info() const noexcept override { return info_; }
   void predict(std::span<const float> patches, index_t n, std::span<float> logits,
@@ -67,11 +73,13 @@ class ModuleModel final : public Model {
   /// The network itself. Whoever changes its weights calls weights_changed() afterwards.
   [[nodiscard]] const std::shared_ptr<Network>& network() const noexcept { return network_; }
   void weights_changed() { predictor_ = nullptr; }
+  [[nodiscard]] index_t fits() const noexcept { return fits_; }
 
  private:
   std::shared_ptr<Network> network_;
   ModelInfo info_;
-  mutable Network::Predictor predictor_;
+  index_t fits_ = 0;
+  mutable Network::Compiled predictor_;
 };
 
 /// Fills every parameter and buffer of a network from a safetensors file.

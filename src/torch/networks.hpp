@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <aift/torch/module_model.hpp>
+
+namespace aift::nn {
+
+/// An architecture and how it is made.
+struct ArchitectureEntry {
+  Architecture facts;
+  std::string head_name;  ///< "_fc": its tensors are <head_name>.weight and .bias
+  std::shared_ptr<Network> (*make)(index_t classes);
+};
+
+/// All of them, sorted by name.
+[[nodiscard]] const std::vector<ArchitectureEntry>& architecture_entries();
+/// throws ValueError listing the known ones
+[[nodiscard]] const ArchitectureEntry& architecture_entry(std::string_view name);
+
+/// Normals of the given standard deviation, by Philox from (seed, Purpose::weights, name).
+void fill_normal(torch::Tensor tensor, double deviation, std::uint64_t seed, std::string_view name);
+
+/// A TorchScript file as a Model (src/torch/script_model.cpp).
+[[nodiscard]] std::unique_ptr<Model> load_script_model(const std::filesystem::path& file,
+                                                       const LoadOptions& options);
+/// A copy with class names, or null when the model is not a TorchScript one.
+[[nodiscard]] std::unique_ptr<Model> script_with_class_names(const Model& model,
+                                                             std::vector<std::string> names);
+
+}  // namespace aift::nn
