@@ -4,7 +4,11 @@
 
     log1p(f) = f + f^2 (-1/2 + f P(f))   on [sqrt(1/2) - 1, sqrt(2) - 1]
     exp(r)   = 1 + r + r^2 (1/2 + r Q(r)) on [-ln(2)/2, ln(2)/2]
-weighted so that the error relative to the result is equal everywhere. Prints the coefficients from the
+weighted so that the error relative to the result is equal everywhere. Degrees in use:
+
+    coefficients.py 19 8 9 4      (log double, log float, exp double, exp float)
+
+A comma-separated list tries several. Prints the coefficients from the
 constant term on, and the largest relative error of the polynomial alone in units of 2^-53 / 2^-24.
 """
 import sys

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // No include guard: included once per instruction set, inside an anonymous namespace, after every
-// header it needs. Functions of other headers must be inlined (AIFT_MATH) or not be templates, so
-// that no code of this instruction set leaks into the rest of the program.
+// header it needs. Functions of other headers must be inlined always (AIFT_MATH) or not be
+// templates, so that no code of this instruction set leaks into the rest of the program: no
+// std::min here.
+
+inline index_t smaller(index_t a, index_t b) { return a < b ? a : b; }
 
 /// Working memory of one candidate.
 template <class T>
@@ -170,7 +173,7 @@ inline void sum_over_patches(const T* x, index_t patches, index_t classes, const
     T total_a = 0;
     T total_b = 0;
     for (index_t first = 0; first < patches; first += math::kPatchBlock) {
-      const index_t last = std::min(patches, first + math::kPatchBlock);
+      const index_t last = smaller(patches, first + math::kPatchBlock);
       T a = 0;
       T b = 0;
       for (index_t j = first; j < last; ++j) {
@@ -187,7 +190,7 @@ inline void sum_over_patches(const T* x, index_t patches, index_t classes, const
   for (index_t k = 0; k < classes; ++k)
     sum[k] = T{0};
   for (index_t first = 0; first < patches; first += math::kPatchBlock) {
-    const index_t last = std::min(patches, first + math::kPatchBlock);
+    const index_t last = smaller(patches, first + math::kPatchBlock);
     for (index_t k = 0; k < classes; ++k)
       block[k] = T{0};
     for (index_t j = first; j < last; ++j) {
@@ -210,7 +213,7 @@ template <class T>
 inline T sum_of_patches(const T* x, index_t patches) {
   T total = 0;
   for (index_t first = 0; first < patches; first += math::kPatchBlock) {
-    const index_t last = std::min(patches, first + math::kPatchBlock);
+    const index_t last = smaller(patches, first + math::kPatchBlock);
     T block = 0;
     for (index_t j = first; j < last; ++j)
       block += x[j];
@@ -316,7 +319,7 @@ inline T centred_product(const T* p, const T* v, index_t m, index_t classes, Scr
     T total0 = 0;
     T total1 = 0;
     for (index_t first = 0; first < m; first += math::kPatchBlock) {
-      const index_t last = std::min(m, first + math::kPatchBlock);
+      const index_t last = smaller(m, first + math::kPatchBlock);
       T block0 = 0;
       T block1 = 0;
       for (index_t j = first; j < last; ++j) {
@@ -333,7 +336,7 @@ inline T centred_product(const T* p, const T* v, index_t m, index_t classes, Scr
   for (index_t k = 0; k < classes; ++k)
     sum[k] = T{0};
   for (index_t first = 0; first < m; first += math::kPatchBlock) {
-    const index_t last = std::min(m, first + math::kPatchBlock);
+    const index_t last = smaller(m, first + math::kPatchBlock);
     for (index_t k = 0; k < classes; ++k)
       block[k] = T{0};
     for (index_t j = first; j < last; ++j) {
@@ -453,7 +456,8 @@ inline Offender score_chunk(const Job& job) {
     if (job.dominant != nullptr) job.dominant[i] = static_cast<label_t>(dominant);
     if (job.kept != nullptr) order_by_confidence(s.confidence, s.kept, m, job.kept + kept_written);
     if (job.kept_ascending != nullptr) {
-      std::copy(s.kept, s.kept + m, job.kept_ascending + kept_written);
+      for (index_t j = 0; j < m; ++j)
+        job.kept_ascending[kept_written + j] = s.kept[j];
     }
     kept_written += m;
     const bool only_majority = job.score == nullptr && job.matrix == nullptr && !every_patch;
