@@ -264,6 +264,7 @@ void run_to_end(const RunArguments& arguments, bool& begun) {
     config.threads = std::max<index_t>(1, std::thread::hardware_concurrency());
   }
   nn::set_torch_threads(static_cast<int>(config.threads));
+  nn::keep_freed_memory();
 
   RunFolderGuard folder(out, arguments.resume);
   const bool new_run = !folder.holds_run();
