@@ -40,10 +40,11 @@ fs::path follow_links(fs::path file) {
   return file;
 }
 
-/// /dev/stdout and its like lead to whatever is open there: never replaced by a rename.
-bool names_a_device(const fs::path& file) {
+/// A name for what this process has open, which may be a file that is being written to by others.
+bool names_an_open_file(const fs::path& file) {
   const std::string text = file.lexically_normal().string();
-  return text.starts_with("/dev/") || text.starts_with("/proc/");
+  return text == "/dev/stdout" || text == "/dev/stderr" || text.starts_with("/dev/fd/") ||
+         text.starts_with("/proc/");
 }
 
 fs::path folder_of(const fs::path& file) {
@@ -79,8 +80,8 @@ AtomicFile::AtomicFile(const fs::path& file) : target_(file) {
   AIFT_EXPECT(!exists || !S_ISDIR(status.st_mode), IoError, "{} is a folder; name a file to write.",
               file.string());
 
-  if (names_a_device(file) || (exists && !S_ISREG(status.st_mode))) {
-    descriptor_ = ::open(file.c_str(), O_WRONLY | O_CLOEXEC);
+  if (names_an_open_file(file) || (exists && !S_ISREG(status.st_mode))) {
+    descriptor_ = ::open(file.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
     if (descriptor_ < 0) fail(target_, errno);
     return;
   }

@@ -249,6 +249,7 @@ TEST_CASE("aift score: dense and ragged, any thread count and any destination ag
   CHECK(to_file.out.empty());
   CHECK(read_file(dir / "scores.csv") == one.out);
   CHECK(with({"--out", "-"}).out == one.out);
+  CHECK(with({"--out", "/dev/stdout"}).out == one.out);
 
   std::vector<float> dense(600 * 5 * 3, 1.0F / 3);
   const auto cube = write(dir, "d.npy", dense, {600, 5, 3});

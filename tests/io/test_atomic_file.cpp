@@ -178,6 +178,14 @@ TEST_CASE("a write-protected file in a writable folder stays", "[atomic_file]") 
   CHECK(files_in(dir.path()) == 1);
 }
 
+TEST_CASE("a folder in memory is a folder like others", "[atomic_file]") {
+  if (::access("/dev/shm", W_OK) != 0) return test::skip("no /dev/shm that can be written to");
+  const std::string file = "/dev/shm/aift-test-" + std::to_string(::getpid());
+  io::write_file_atomically(file, "x");
+  CHECK(read_file(file) == "x");
+  fs::remove(file);
+}
+
 TEST_CASE("links are followed and access rights kept", "[atomic_file]") {
   const TempDir dir;
   dir.write("sub/real", "old");

@@ -238,6 +238,25 @@ TEST_CASE("the views of a report are the patches that were scored", "[report]") 
   CHECK(mean_difference(expected[0], expected[1]) > 8);  // else the comparison says nothing
 }
 
+TEST_CASE("a report counts how often the guard acted", "[report]") {
+  Fixture fixture;
+  const auto decide = [&](const char* first, const char* second) {
+    fixture.state["rounds"][0]["fit"] = pairs("guard", first);
+    fixture.state["rounds"][1]["fit"] = pairs("guard", second);
+    return fixture.html();
+  };
+  CHECK_THAT(decide("kept probe", "kept tuned"),
+             ContainsSubstring("<dd>1 of 2<small>rounds in which"));
+  CHECK_THAT(
+      decide("kept tuned: too few labels to compare", "kept tuned"),
+      ContainsSubstring("<dd>0 of 1<small>rounds in which it handed back the linear probe; too "
+                        "few labels to compare in 1 round"));
+  CHECK_THAT(
+      decide("kept tuned: too few labels to compare", "kept tuned: too few groups to compare"),
+      ContainsSubstring("<dd>no say<small>too few labels to compare in 2 rounds"));
+  CHECK(decide("off", "off").find(">Guard<") == std::string::npos);
+}
+
 TEST_CASE("text from outside cannot break out of its place", "[report]") {
   Fixture fixture;
   const std::string hostile = "\"><script>alert('x')</script>&amp;";

@@ -15,15 +15,18 @@ namespace aift::io {
 ///
 /// A target that exists keeps its access rights; a symbolic link is followed, so that it stays a
 /// link. A target that is no regular file (a terminal, a pipe, /dev/null) cannot be replaced and is
-/// written to directly. throws IoError naming the file and the system's reason: missing or
-/// read-only folder, full disk
+/// written to directly.
+/// throws IoError naming the file and the system's reason: missing or read-only folder, full disk
 class AtomicFile {
  public:
+  /// Opens the temporary file; the target is not touched.
   explicit AtomicFile(const std::filesystem::path& file);
+  /// Without commit: removes the temporary file.
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
 
+  /// Appends.
   void write(std::string_view text) { write(text.data(), text.size()); }
   void write(std::span<const std::byte> bytes) { write(bytes.data(), bytes.size()); }
   void write(const void* data, std::size_t size);
@@ -48,6 +51,7 @@ class AtomicFile {
 
 /// The whole content at once; see AtomicFile.
 void write_file_atomically(const std::filesystem::path& file, std::string_view content);
+/// The same for bytes.
 void write_file_atomically(const std::filesystem::path& file, std::span<const std::byte> content);
 
 /// The whole content of a (small) file. throws IoError naming the file

@@ -20,21 +20,20 @@ struct CsvRow {
 
 /// A CSV file in memory.
 struct CsvTable {
-  std::vector<std::string> header;
-  std::vector<CsvRow> rows;
+  std::vector<std::string> header;  ///< names of the columns, all different
+  std::vector<CsvRow> rows;         ///< in the order of the file
   /// Position of a column.
   [[nodiscard]] std::optional<std::size_t> column(std::string_view name) const noexcept;
 };
 
 /// Parses comma-separated text with a header line: RFC 4180 (quoted fields with commas, doubled
-/// quotes and line ends inside), lines ended by LF or CRLF, a byte-order mark of UTF-8 at the
-/// start. Lines with nothing on them are skipped.
+/// quotes and line ends inside), lines ended by LF or CRLF, a byte-order mark of UTF-8 allowed.
+/// Lines with nothing on them are skipped.
 ///
 /// name    how messages call the text, a file's path as a rule
 /// throws  IoError naming the line: empty text, a record of another length than the header, a
-/// column
-///         named twice, a quote that is not closed or stands inside an unquoted field, a lone CR,
-///         text in UTF-16
+///         column named twice, a quote that is not closed or stands inside an unquoted field, a
+///         lone CR, text in UTF-16
 [[nodiscard]] CsvTable parse_csv(std::string_view text, std::string_view name);
 
 /// `parse_csv` of a file. throws IoError

@@ -38,19 +38,23 @@ struct Dataset {
   std::vector<std::string> extra_columns;       ///< further columns of the manifest, in order
   std::vector<std::vector<std::string>> extra;  ///< [size()][extra_columns]; empty if no columns
 
+  /// Number of candidates.
   [[nodiscard]] index_t size() const noexcept { return static_cast<index_t>(paths.size()); }
+  /// K, or 0 when no class is known.
   [[nodiscard]] index_t classes() const noexcept {
     return static_cast<index_t>(class_names.size());
   }
+  /// Where the image of candidate i lies.
   [[nodiscard]] std::filesystem::path file(index_t i) const {
     return root / paths[static_cast<std::size_t>(i)];
   }
+  /// Candidate i as the other parts know it.
   [[nodiscard]] CandidateRef ref(index_t i) const { return {i, ids[static_cast<std::size_t>(i)]}; }
 };
 
 /// Stable number of a candidate: FNV-1a (64 bit) of the bytes of its path, then splitmix64. Moving
-/// a data set to another folder or reordering its manifest leaves it, and so the views and draws,
-/// unchanged.
+/// a data set to another folder or reordering its manifest leaves it unchanged, and with it the
+/// candidate's views and draws.
 [[nodiscard]] std::uint64_t candidate_id(std::string_view path) noexcept;
 
 /// Reads a manifest, or a folder.
@@ -60,20 +64,18 @@ struct Dataset {
 ///           are; empty group = a group of its own; split = `pool` or `test` for every row, or no
 ///           split column. `train` is read as `pool`, and `val` as `test` where no row says `test`.
 /// folder    with a manifest.csv: that one. Otherwise the images (jpg, jpeg, png, bmp, tif, tiff)
-/// in
-///           each sub-folder, at any depth, are labelled with the sub-folder's name; images
+///           in each sub-folder, at any depth, are labelled with the sub-folder's name; images
 ///           directly in the folder are unlabelled. Names that start with a point are left out.
 ///           Order: bytewise.
 ///
 /// Only names are looked at, no image is opened (that is `check_images`).
 /// throws  IoError naming the file and, in a manifest, the line: neither manifest nor folder, no
-/// image at
-///         all, no `path` column, an empty, duplicate or missing path, a label that is not among
-///         `classes`, an unknown or partly empty split, a group in pool and test, two paths with
-///         one id. ValueError: fewer than two classes or a class named twice; a class that no pool
-///         candidate has while a test candidate does; no label where `require_labels`; and, when
-///         all are labelled and there is no split column, a class within a single group (one image,
-///         say): it could not be on both sides.
+///         image at all, no `path` column, an empty, duplicate or missing path, a label that is not
+///         among `classes`, an unknown or partly empty split, a group in pool and test, two paths
+///         with one id. ValueError: fewer than two classes or a class named twice; a class that no
+///         pool candidate has while a test candidate does (and the whole pool is labelled); no
+///         label where `require_labels`; and, when all are labelled and no row has a split, a class
+///         within a single group (one image, say): it could not be on both sides.
 [[nodiscard]] Dataset read_dataset(const std::filesystem::path& manifest_or_folder,
                                    const DatasetOptions& options = {});
 

@@ -20,9 +20,8 @@ namespace aift::io {
 /// alpha     is dropped: the colour behind it counts, nothing is blended
 /// 16 bit    v becomes round(v / 257), so 0 and 65535 become 0 and 255 whatever the image's own
 /// range EXIF      the orientation a camera wrote is applied: the image is as a viewer shows it
-/// throws    IoError naming the file: missing, empty, damaged or cut short, of another format,
-/// without
-///           pixels, floating-point pixels
+/// throws    IoError naming the file: missing, empty, damaged or cut short (a JPEG without its end
+///           marker too), of another format, without pixels, floating-point pixels
 [[nodiscard]] Image decode_image(const std::filesystem::path& file);
 /// The same for bytes in memory; `name` is what messages call them.
 [[nodiscard]] Image decode_image(std::span<const std::byte> bytes, const std::string& name);
@@ -32,7 +31,9 @@ namespace aift::io {
 /// thread safe: reads share nothing
 class FileImageSource final : public ImageSource {
  public:
+  /// Keeps a reference.
   explicit FileImageSource(const Dataset& dataset) : dataset_(&dataset) {}
+  /// decode_image of the candidate's file; ValueError for an index outside the data set.
   [[nodiscard]] Image read(const CandidateRef& candidate) const override;
 
  private:
@@ -49,7 +50,7 @@ struct BadImage {
 ///
 /// threads   worker threads, at least 1; the result does not depend on it
 /// progress  called with (done, total) now and then, from the calling thread; may throw to stop
-/// cost      one decoding per image (about 300 images of 224 px per second and thread); flat memory
+/// cost      one decoding per image; memory of one image per thread
 [[nodiscard]] std::vector<BadImage> check_images(
     const Dataset& dataset, index_t threads = 2,
     const std::function<void(index_t done, index_t total)>& progress = {});

@@ -16,10 +16,12 @@ namespace aift::io {
 /// thread safe: immutable; copies share one mapping
 class MappedFile {
  public:
+  /// No file, no bytes.
   MappedFile() = default;
   /// throws IoError naming the file: missing, a folder, no right to read
   explicit MappedFile(const std::filesystem::path& file);
 
+  /// The whole content.
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return bytes_; }
   /// Keeps the mapping alive after this object is gone.
   [[nodiscard]] std::shared_ptr<const void> owner() const noexcept { return owner_; }

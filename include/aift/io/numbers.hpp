@@ -12,6 +12,7 @@ namespace aift::io {
 /// Shortest text that reads back to exactly this number, whatever the locale: "0.1", "1e-07",
 /// "inf", "nan", "-0".
 [[nodiscard]] std::string shortest(double value);
+/// Shortest text that reads back to this float.
 [[nodiscard]] std::string shortest(float value);
 
 /// The number that is the whole text, in the form that `shortest` writes (decimal or scientific, a

@@ -57,17 +57,18 @@ using TensorMetadata = std::map<std::string, std::string>;
 ///
 /// types   F64 F32 F16 BF16 I64 I32 U8 BOOL
 /// throws  IoError, one sentence naming the file and the tensor: header longer than the file or
-/// than
-///         100 MB, not JSON, a name twice, an unknown type, a negative extent or a product that
-///         overflows, offsets out of range, overlapping or with a gap, a byte count that does not
-///         fit type and shape, bytes left over
+///         than 100 MB, not JSON, a name twice, an unknown type, a negative extent or a product
+///         that overflows, offsets out of range, overlapping or with a gap, a byte count that does
+///         not fit type and shape, bytes left over
 /// thread safe: immutable; copies share one mapping
 class Safetensors {
  public:
+  /// Opens and checks; see above.
   explicit Safetensors(const std::filesystem::path& file);
 
   /// Sorted by name.
   [[nodiscard]] const std::vector<TensorView>& tensors() const noexcept { return tensors_; }
+  /// What stands beside the tensors.
   [[nodiscard]] const TensorMetadata& metadata() const noexcept { return metadata_; }
   /// Null when there is none of this name.
   [[nodiscard]] const TensorView* find(std::string_view name) const noexcept;
@@ -81,6 +82,7 @@ class Safetensors {
   TensorMetadata metadata_;
 };
 
+/// Safetensors(file), as a call that reads like one.
 [[nodiscard]] inline Safetensors read_safetensors(const std::filesystem::path& file) {
   return Safetensors(file);
 }
