@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
-#include <map>
 #include <set>
 #include <unordered_map>
 #include <utility>
@@ -274,7 +273,11 @@ struct ActiveLearner::Impl {
     print.add("seed", std::to_string(o.seed));
     print.add("budget", std::to_string(o.budget));
     print.add("selector", std::string(o.selector->name()));
-    print.add("first batch", std::string(to_text(o.first)));
+    print.add("first batch",
+              o.first == FirstBatch::imagenet
+                  ? fmt::format("imagenet, by {} of {} with {} classes", o.first_selector->name(),
+                                o.first_model->info().architecture, o.first_model->info().classes)
+                  : std::string(to_text(o.first)));
     print.add("start", std::string(to_text(o.start)));
     print.add("train set", std::string(to_text(o.set)));
     print.add("trainer", std::string(o.trainer->name()));
@@ -778,6 +781,9 @@ struct ActiveLearner::Impl {
     }
 
     const Selection picked = selector.select(view, budget, {o.seed, record.round});
+    AIFT_EXPECT(picked.size() >= 1, ValueError,
+                "A selector must pick somebody from {} candidates; \"{}\" picked nobody.",
+                view.size, selector.name());
     for (std::size_t r = 0; r < picked.indices.size(); ++r) {
       Pick pick = make_pick(members[picked.indices[r]]);
       if (!picked.score.empty()) pick.score = picked.score[r];
@@ -862,20 +868,28 @@ struct ActiveLearner::Impl {
             }
           });
     } else {
-      const PatchFormat& format = o.initial->info().input;
-      std::vector<float> patch(static_cast<std::size_t>(format.elements()));
-      for (const CandidateRef& candidate : picked) {
-        throw_if_cancelled(progress);
-        try {
-          const PatchPlan plan = o.augmenter->plan(candidate, Purpose::scoring, record.round, 0);
-          o.augmenter->render({&plan, 1}, *o.source, {patch.data(), 1, format});
-        } catch (const IoError& error) {
-          bad.emplace_back(candidate, error.what());
-        }
-      }
+      bad = unreadable_among(picked, record.round, progress);
     }
     drop_unreadable(bad, progress);
     return bad.empty();
+  }
+
+  /// Those of whom not one view can be rendered.
+  Unreadable unreadable_among(std::span<const CandidateRef> members, index_t round,
+                              Progress& progress) const {
+    Unreadable bad;
+    const PatchFormat& format = o.initial->info().input;
+    std::vector<float> patch(static_cast<std::size_t>(format.elements()));
+    for (const CandidateRef& candidate : members) {
+      throw_if_cancelled(progress);
+      try {
+        const PatchPlan plan = o.augmenter->plan(candidate, Purpose::scoring, round, 0);
+        o.augmenter->render({&plan, 1}, *o.source, {patch.data(), 1, format});
+      } catch (const IoError& error) {
+        bad.emplace_back(candidate, error.what());
+      }
+    }
+    return bad;
   }
 
   // ------------------------------------------------------------------ answers
@@ -955,7 +969,7 @@ struct ActiveLearner::Impl {
     record.labels = state.labels();
 
     const Clock::time_point start = Clock::now();
-    std::unique_ptr<Model> trained = fit(record, progress);
+    std::unique_ptr<Model> trained = fit_readable(record, progress);
     record.times.train = seconds_since(start);
     record.trained = trained != nullptr;
     record.has_model = has_model() || record.trained;
@@ -981,6 +995,24 @@ struct ActiveLearner::Impl {
       if (o.keep == KeepModels::last) folder->remove_orphans(state, o.keep);
     }
     return state.rounds.back();
+  }
+
+  /// An image that has become unreadable since it was labelled must not end the run: it is left out
+  /// and the training begins again.
+  std::unique_ptr<Model> fit_readable(RoundRecord& record, Progress& progress) {
+    for (;;) {
+      try {
+        return fit(record, progress);
+      } catch (const IoError&) {
+        std::vector<CandidateRef> members;
+        for (const LabelledCandidate& one : labelled_so_far())
+          members.push_back(one.candidate);
+        const Unreadable bad = unreadable_among(members, record.round, progress);
+        if (bad.empty()) throw;  // it was something else
+        drop_unreadable(bad, progress);
+        record.fit = {};
+      }
+    }
   }
 
   /// Null when the labels do not allow any training.

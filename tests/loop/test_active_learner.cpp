@@ -498,6 +498,22 @@ class Careless final : public Selector {
 
 }  // namespace
 
+TEST_CASE("a selector that picks nobody does not make an endless run") {
+  class Idle final : public Selector {
+   public:
+    std::string_view name() const noexcept override { return "idle"; }
+
+   protected:
+    void pick(const PoolView&, index_t, const SelectContext&, Selection&) const override {}
+  } idle;
+  World world;
+  world.options.selector = &idle;
+  ActiveLearner learner = world.learner();
+  learner.step(world.watch);
+  CHECK_THROWS_AS(learner.step(world.watch), Error);
+  CHECK(learner.state().rounds.size() == 1);
+}
+
 TEST_CASE("a selector gets the features, means, labels and groups it asks for") {
   World world;
   const FarthestSelector farthest;

@@ -521,24 +521,42 @@ TEST_CASE("broken images that were left out stay out after a restart, and are no
 
 TEST_CASE("a labelled image that breaks later is left out of training") {
   const TempDir dir;
+  World world;
+  world.options.folder = dir / "run";
   index_t broken = -1;
   {
-    World world;
-    world.options.folder = dir / "run";
     ActiveLearner learner = world.learner();
     learner.step(world.watch);
     broken = learner.state().rounds[0].picks[2].candidate.index;
     world.source.break_image(world.data.ids[static_cast<std::size_t>(broken)]);
-    CHECK_THROWS_AS(learner.step(world.watch), IoError);  // the trainer reads it; labels are kept
-    CHECK(learner.state().answered);
   }
-  World world;
-  world.source.break_image(world.data.ids[static_cast<std::size_t>(broken)]);
-  world.options.folder = dir / "run";
   world.options.open = OpenRun::resume;
-  world.options.unreadable = {{broken, "Cannot decode it."}};
+  SECTION("noticed by the training") {}
+  SECTION("known at the restart") { world.options.unreadable = {{broken, "Cannot decode it."}}; }
+  SECTION("in any training set") {
+    world.options.set = TrainSet::hard;
+    world.options.force = true;
+  }
   ActiveLearner learner = world.learner();
   learner.run(world.watch);
+  CHECK(learner.state().rounds.size() == 4);
+  CHECK(learner.state().excluded.size() == 1);
   CHECK(world.trainer.calls.back().all.size() == 19);
   CHECK(learner.state().labels() == 20);  // it was paid for
+}
+
+TEST_CASE("a trainer that cannot write its own files is not blamed on an image") {
+  class Failing final : public IncrementalTrainer {
+   public:
+    std::string_view name() const noexcept override { return "failing"; }
+    FitResult fit(const Model&, const TrainingRound&, Progress&) override {
+      throw IoError("No space for a checkpoint.");
+    }
+  } failing;
+  World world;
+  world.options.trainer = &failing;
+  ActiveLearner learner = world.learner();
+  CHECK_THROWS_WITH(learner.step(world.watch), "No space for a checkpoint.");
+  CHECK(learner.state().answered);
+  CHECK(learner.state().excluded.empty());
 }

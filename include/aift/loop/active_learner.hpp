@@ -115,10 +115,11 @@ class ActiveLearner {
  public:
   /// Opens or makes the run folder.
   ///
-  /// throws ValueError for options that contradict each other, a class that the pool or the test
-  /// set lacks (in a simulation), a group on both sides of the split; IoError for a folder that is
-  /// of another run, no run at all, in use by another process or read-only, and for a run that was
-  /// made by another build, machine, data or options (naming what differs) unless `force`
+  /// throws ValueError for options that contradict each other, a group on both sides of the split
+  /// and, in a simulation, fewer than two classes in the pool or a class that only the test set
+  /// has; IoError for a folder that is of another run, no run at all, in use by another process or
+  /// read-only, for a model that cannot be saved, too many unreadable images, and for a run that
+  /// was made by another build, machine, data or options (naming what differs) unless `force`
   explicit ActiveLearner(LearnerOptions options, Progress& progress);
   ~ActiveLearner();
   ActiveLearner(ActiveLearner&&) noexcept;
