@@ -113,13 +113,15 @@ AcftPool acft_pool(std::span<const double> scores, index_t budget, double omega)
   if (pool.indices.empty()) return pool;
   const double first = scores[at(pool.indices.front())];
   const double last = scores[at(pool.indices.back())];
-  const double span = first - last;
-  if (!(span > 0) || !std::isfinite(span)) {
+  if (!(first > last)) {
     pool.probability.assign(pool.indices.size(), 1.0 / static_cast<double>(pool.indices.size()));
     return pool;
   }
-  for (const index_t i : pool.indices)
-    pool.probability.push_back((scores[at(i)] - last) / span);
+  const double scale = std::isfinite(first - last) ? 1.0 : 0.5;  // the difference may overflow
+  const double span = scale * first - scale * last;
+  for (const index_t i : pool.indices) {
+    pool.probability.push_back((scale * scores[at(i)] - scale * last) / span);
+  }
   const double sum = careful_sum(pool.probability);
   for (double& p : pool.probability)
     p /= sum;

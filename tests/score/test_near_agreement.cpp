@@ -64,33 +64,34 @@ void check(const char* what, double worst, double tolerance) {
 
 }  // namespace
 
-// The tolerances grow as 1/noise: deviations are differences of neighbouring numbers of the type.
+// Tolerances grow as 1/noise: deviations are differences of neighbouring numbers of the type.
+// Measured: double 4e-13 and 5e-12, single 2e-4 and 1.7e-3, at a noise of 1e-3 and 1e-4.
 TEST_CASE("nearly agreeing patches, double arithmetic") {
   constexpr auto kProbabilities = PredictionKind::probabilities;
   constexpr auto kLogits = PredictionKind::logits;
   check("probabilities 1e-3", worst_deviation<double>(kProbabilities, 1e-3, 0, Precision::double_),
-        1e-11);
+        2e-12);
   check("probabilities 1e-4", worst_deviation<double>(kProbabilities, 1e-4, 0, Precision::double_),
-        1e-10);
-  check("logits 1e-3", worst_deviation<double>(kLogits, 1e-3, 0, Precision::double_), 1e-11);
-  check("logits 1e-4", worst_deviation<double>(kLogits, 1e-4, 0, Precision::double_), 1e-10);
+        2e-11);
+  check("logits 1e-3", worst_deviation<double>(kLogits, 1e-3, 0, Precision::double_), 2e-12);
+  check("logits 1e-4", worst_deviation<double>(kLogits, 1e-4, 0, Precision::double_), 2e-11);
   check("logits 1e-3 + 300", worst_deviation<double>(kLogits, 1e-3, 300, Precision::double_),
-        1e-11);
+        2e-12);
   check("logits 1e-4 + 300", worst_deviation<double>(kLogits, 1e-4, 300, Precision::double_),
-        1e-10);
+        2e-11);
   check("f32 logits 1e-3 + 300", worst_deviation<float>(kLogits, 1e-3, 300, Precision::double_),
-        1e-11);
+        2e-12);
 }
 
 TEST_CASE("nearly agreeing patches, single arithmetic") {
   constexpr auto kProbabilities = PredictionKind::probabilities;
   constexpr auto kLogits = PredictionKind::logits;
   check("probabilities 1e-3", worst_deviation<float>(kProbabilities, 1e-3, 0, Precision::single),
-        1e-3);
+        6e-4);
   check("probabilities 1e-4", worst_deviation<float>(kProbabilities, 1e-4, 0, Precision::single),
-        1e-2);
-  check("logits 1e-3", worst_deviation<float>(kLogits, 1e-3, 0, Precision::single), 1e-3);
-  check("logits 1e-4", worst_deviation<float>(kLogits, 1e-4, 0, Precision::single), 1e-2);
-  check("logits 1e-3 + 300", worst_deviation<float>(kLogits, 1e-3, 300, Precision::single), 1e-3);
-  check("logits 1e-4 + 300", worst_deviation<float>(kLogits, 1e-4, 300, Precision::single), 1e-2);
+        6e-3);
+  check("logits 1e-3", worst_deviation<float>(kLogits, 1e-3, 0, Precision::single), 6e-4);
+  check("logits 1e-4", worst_deviation<float>(kLogits, 1e-4, 0, Precision::single), 6e-3);
+  check("logits 1e-3 + 300", worst_deviation<float>(kLogits, 1e-3, 300, Precision::single), 6e-4);
+  check("logits 1e-4 + 300", worst_deviation<float>(kLogits, 1e-4, 300, Precision::single), 6e-3);
 }

@@ -73,6 +73,8 @@ TEST_CASE("ACFT's pool and draw by hand") {
   const std::vector<double> infinite = {1, std::numeric_limits<double>::infinity()};
   CHECK_THROWS_WITH(acft_pool(infinite, 1, 2), ContainsSubstring("candidate 1"));
   CHECK(acft_pool(scores, 1000000, 1e300).indices.size() == 4);
+  const std::vector<double> far = {1.5e308, -1.5e308, 0};
+  CHECK(acft_pool(far, 3, 1).probability == std::vector<double>{2.0 / 3, 1.0 / 3, 0});
 }
 
 TEST_CASE("a selector with ACFT's rule draws from the omega b best by seed and round") {

@@ -43,7 +43,9 @@ inline constexpr std::array<ScoreKind, 6> kScoreKinds = {
 /// order   fixed sums (math/sum.hpp): bit-identical for any chunking, dense or ragged
 /// throws  ShapeError, ValueError naming the first offending candidate (counted from
 ///         out.first_candidate) and patch; `out` is then as it was
-/// cost    O(q K) per candidate, no allocation per candidate
+/// cost    O(q K) per candidate; one allocation per call, of up to 5 q K numbers for the largest q of
+///         the chunk
+/// thread safe: no state; scores of disjoint chunks may be computed in several threads
 namespace score {
 
 /// score = entropy
