@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <aift/io/npy.hpp>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cctype>
@@ -227,20 +228,17 @@ NpyArray read_npy(const std::filesystem::path& file) {
       "{} is in Fortran order; save it in C order, in NumPy with numpy.ascontiguousarray(a).",
       name);
 
+  // An extent of 0 makes the array empty; the others must have a product that can be counted still.
   constexpr auto kMax = static_cast<std::uint64_t>(std::numeric_limits<index_t>::max());
   std::uint64_t wanted = element_size(array.type);
-  bool empty = false;
   for (const index_t extent : array.shape) {
-    if (extent == 0) empty = true;
-  }
-  for (const index_t extent : array.shape) {
-    if (empty) break;
-    AIFT_EXPECT(wanted <= kMax / static_cast<std::uint64_t>(extent), IoError,
+    const auto factor = static_cast<std::uint64_t>(std::max<index_t>(extent, 1));
+    AIFT_EXPECT(wanted <= kMax / factor, IoError,
                 "{} says its shape is {}, which no memory can hold; the header is damaged.", name,
                 shape_text(array.shape));
-    wanted *= static_cast<std::uint64_t>(extent);
+    wanted *= factor;
   }
-  if (empty) wanted = 0;
+  if (std::find(array.shape.begin(), array.shape.end(), 0) != array.shape.end()) wanted = 0;
   const std::uint64_t got = text.size() - start;
   AIFT_EXPECT(got >= wanted, IoError,
               "{} is cut short: {} needs {} bytes after the header; got {}.", name,

@@ -56,15 +56,16 @@ std::string shape_text(std::span<const index_t> shape) {
   return fmt::format("[{}]", fmt::join(shape, ", "));
 }
 
-/// Bytes that such a tensor takes, or nothing when no index can count them.
+/// Bytes that such a tensor takes, or nothing when no index can count them. (An extent of 0 makes
+/// it empty; the others must have a product that can be counted still.)
 std::optional<std::uint64_t> bytes_of(ElementType type, std::span<const index_t> shape) {
-  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return 0;
   std::uint64_t bytes = element_size(type);
   for (const index_t extent : shape) {
-    if (extent < 0 || bytes > kMaxIndex / static_cast<std::uint64_t>(extent)) return std::nullopt;
-    bytes *= static_cast<std::uint64_t>(extent);
+    const auto factor = static_cast<std::uint64_t>(std::max<index_t>(extent, 1));
+    if (extent < 0 || bytes > kMaxIndex / factor) return std::nullopt;
+    bytes *= factor;
   }
-  return bytes;
+  return std::find(shape.begin(), shape.end(), 0) != shape.end() ? 0 : bytes;
 }
 
 /// Parses the header; a key twice in one object is an error, which JSON itself leaves open.

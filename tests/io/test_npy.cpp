@@ -155,6 +155,7 @@ TEST_CASE("files that are no such array are refused", "[npy]") {
       {npy_text("{'descr': '<f8", eight), "damaged header"},
       {npy_text(dictionary("'<f8'", "(4294967296, 4294967296)"), eight), "no memory can hold"},
       {npy_text(dictionary("'<f8'", "(99999999999999999999,)"), eight), "damaged header"},
+      {npy_text(dictionary("'<f8'", "(4611686018427387904, 4, 0)"), ""), "no memory can hold"},
   };
   for (const Case& c : cases) {
     INFO(c.message);

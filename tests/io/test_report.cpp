@@ -68,7 +68,7 @@ Json pick(index_t candidate, const std::string& path, const std::string& group, 
           {"kept", {2, 0}},
           {"patches", kViews},
           {"probabilities", {0.25, 0.75, 0.875, 0.125, 0.0625, 0.9375}},
-          {"reason", "Entropy and diversity are the highest left."}};
+          {"reason", "score 2.5, rank 0 of 100; majority for class 1"}};
 }
 
 Json finished(index_t round, index_t labels, double auc, const Json& picks) {
@@ -191,7 +191,7 @@ TEST_CASE("a report is complete in itself and says what was asked and why", "[re
   for (const char* text :
        {"polyp/a.png", "patient-smith", "Reader: <b>polyp</b>", "score <b>2.5</b>",
         "entropy <b>1.25</b>", "diversity <b>0.0625</b>",
-        "Entropy and diversity are the highest left.", "agrees", "disagrees", "2 rounds are done.",
+        "Score 2.5, rank 0 of 100; majority for polyp", "agrees", "disagrees", "2 rounds are done.",
         "some processor", "1 min 01 s", "0.812", "+0.062", "2.0 % of a pool of 100",
         "efficientnet_lite0", "had 50 % of these labels"}) {
     CAPTURE(text);

@@ -147,6 +147,7 @@ TEST_CASE("damaged files are refused, the tensor named", "[safetensors]") {
       {with(entry("a", "F32", "[-2]", "[0,8]"), 8), "tensor \"a\": its shape [-2]"},
       {with(entry("a", "F32", "[2.0]", "[0,8]"), 8), "tensor \"a\": its shape [2.0]"},
       {with(entry("a", "F32", "[4294967296,4294967296]", "[0,8]"), 8), "no memory can hold"},
+      {with(entry("a", "F32", "[4611686018427387904,4,0]", "[0,0]"), 0), "no memory can hold"},
       {with(entry("a", "F32", "[18446744073709551615]", "[0,8]"), 8), "tensor \"a\": its shape"},
       {with(entry("a", "F32", "[2]", "[8,0]"), 8), "tensor \"a\": data_offsets [8,0]"},
       {with(entry("a", "F32", "[2]", "[0,-8]"), 8), "tensor \"a\": data_offsets [0,-8]"},
