@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdio>
 #include <exception>
+#include <iostream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
@@ -47,16 +49,36 @@ std::string unexpected(const CLI::App& app, const std::string& word) {
   const std::string typed = word.substr(0, word.find('='));
   const std::string nearest = known.empty() ? "" : closest(typed, known);
   const std::string what = option ? "option" : (&command == &app ? "command" : "argument");
-  const std::string where = &command == &app ? "aift" : "aift " + command.get_name();
-  std::string text = fmt::format("{} has no {} '{}'", where, what, typed);
+  std::string text = &command == &app
+                         ? fmt::format("there is no {} '{}'", what, typed)
+                         : fmt::format("{} has no {} '{}'", command.get_name(), what, typed);
   if (!nearest.empty()) {
     text += fmt::format("; did you mean '{}'?", nearest);
   } else if (what == "argument") {
-    text = fmt::format("{} does not take the argument '{}'; see {}.", where, word, help_hint(app));
+    text = fmt::format("{} does not take the argument '{}'; see {}.", command.get_name(), word,
+                       help_hint(app));
   } else {
     text += fmt::format("; see {}.", help_hint(app));
   }
   return text;
+}
+
+/// What CLI11 says about an option, without its full stop; a value that cannot be read is told in
+/// the words of the rest of the program.
+std::string plain(const CLI::App& command, const CLI::ParseError& error) {
+  std::string text = error.what();
+  while (!text.empty() && (text.back() == '.' || text.back() == '\n'))
+    text.pop_back();
+  constexpr std::string_view kUnread = "Could not convert: ";
+  const auto equals = text.find(" = ");
+  if (!text.starts_with(kUnread) || equals == std::string::npos) return text;
+  const std::string name = text.substr(kUnread.size(), equals - kUnread.size());
+  const CLI::Option* option = command.get_option_no_throw(name);
+  const std::string type = option == nullptr ? "" : option->get_type_name();
+  const char* wanted = type == "N" || type == "PIXELS"    ? "a whole number"
+                       : type == "SHARE" || type == "AUC" ? "a number"
+                                                          : "another kind of value";
+  return fmt::format("{} must be {}; got '{}'", name, wanted, text.substr(equals + 3));
 }
 
 std::string usage_error(const CLI::App& app, const CLI::ParseError& error) {
@@ -70,10 +92,8 @@ std::string usage_error(const CLI::App& app, const CLI::ParseError& error) {
     return fmt::format("a command was expected and none came; take one of {} (see `aift --help`).",
                        names);
   }
-  std::string text = error.what();
-  while (!text.empty() && (text.back() == '.' || text.back() == '\n'))
-    text.pop_back();
-  return fmt::format("{}; see {}.", text, help_hint(app));
+  return fmt::format("{}: {}; see {}.", named_command(app).get_name(),
+                     plain(named_command(app), error), help_hint(app));
 }
 
 int fail(int status, const std::string& sentence) {
@@ -91,7 +111,6 @@ int main(int argc, char** argv) {
       "of the hardest, fine-tunes, and repeats.",
       "aift"};
   app.set_version_flag("--version", "aift " + std::string(version()));
-  app.set_help_all_flag("--help-all", "Help of every command");
   app.require_subcommand(1);
   app.footer(
       "Example:\n"
@@ -105,26 +124,28 @@ int main(int argc, char** argv) {
   add_report_command(app);
 
   install_signal_handlers();
+  int status = kExitGood;
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& wanted) {  // --help, --version
-    return app.exit(wanted);
+    status = app.exit(wanted);
   } catch (const CLI::RuntimeError& chosen) {
-    return chosen.get_exit_code();
+    status = chosen.get_exit_code();
   } catch (const CLI::ParseError& error) {
-    return fail(kExitBadInput, usage_error(app, error));
+    status = fail(kExitBadInput, usage_error(app, error));
   } catch (const CancelledError& error) {
-    return fail(kExitInterrupted, error.what());
+    status = fail(kExitInterrupted, error.what());
   } catch (const DeviceError& error) {
-    return fail(kExitFailure, error.what());
+    status = fail(kExitFailure, error.what());
   } catch (const Error& error) {  // ShapeError, ValueError, IoError: what the user gave
-    return fail(kExitBadInput, error.what());
+    status = fail(kExitBadInput, error.what());
   } catch (const std::exception& error) {
-    return fail(kExitFailure, fmt::format("unexpected failure: {}", error.what()));
+    status = fail(kExitFailure, fmt::format("unexpected failure: {}", error.what()));
   }
   // What stands in a buffer must reach its reader: a full disk behind stdout is a failure.
-  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-    return fail(kExitFailure, "the output could not be written to stdout; is the disk full?");
+  std::cout.flush();
+  if ((!std::cout || std::fflush(stdout) != 0 || std::ferror(stdout) != 0) && status == kExitGood) {
+    status = fail(kExitFailure, "the output could not be written to stdout; is the disk full?");
   }
-  return kExitGood;
+  return status;
 }

@@ -244,7 +244,9 @@ void run_to_end(const RunArguments& arguments, bool& begun) {
   // What is cheap to refuse comes first, before anything is written.
   const SelectorRegistry registry = SelectorRegistry::with_builtin();
   const auto selector = registry.make(config.selector, to_settings(config.selector_options));
-  const nn::FineTuneOptions recipe = nn::FineTuneOptions::from(to_settings(config.train_options));
+  const Settings train = to_settings(config.train_options);
+  const nn::FineTuneOptions recipe = nn::FineTuneOptions::from(train);
+  train.expect_all_used("the training recipe");
   recipe.validate();
   const Network network = find_network(config);
   AIFT_EXPECT(
@@ -359,7 +361,7 @@ void run_to_end(const RunArguments& arguments, bool& begun) {
   while (true) {
     const auto number = learner->state().rounds.size();
     progress.set_context(config.rounds > 0
-                             ? fmt::format("round {} of 0-{}", number, config.rounds - 1)
+                             ? fmt::format("round {} of 0 to {}", number, config.rounds - 1)
                              : fmt::format("round {}", number));
     const auto round_began = started();
     if (!learner->step(progress)) break;
@@ -421,6 +423,12 @@ void add_run_command(CLI::App& app) {
         help);
     option->type_name(type);
     if constexpr (!std::is_same_v<T, std::vector<std::string>>) option->take_last();
+    if constexpr (std::is_unsigned_v<T>) {  // CLI11 would wrap a negative number
+      option->check([](const std::string& text) {
+        return text.starts_with('-') ? fmt::format("must be at least 0; got '{}'", text) : "";
+      });
+      option->type_name(type);  // check() had put its own in
+    }
     if constexpr (std::is_arithmetic_v<T>) {
       option->default_str(fmt::format("{}", defaults.*member));
     } else if constexpr (std::is_same_v<T, std::string>) {

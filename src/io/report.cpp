@@ -79,6 +79,22 @@ double mean_probability(const RunRecord& run, const Pick& pick, label_t k) {
   return sum / static_cast<double>(pick.views);
 }
 
+/// The reason of a pick with the name of its class in the place of "class 1", and a capital letter.
+std::string in_words(const RunRecord& run, const Pick& pick) {
+  std::string text = pick.reason;
+  const std::string number = fmt::format("class {}", pick.dominant);
+  const auto at = text.find(number);
+  if (pick.dominant >= 0 && at != std::string::npos) {
+    const auto end = at + number.size();
+    if (end == text.size() || text[end] < '0' || text[end] > '9') {
+      text.replace(at, number.size(), class_name(run, pick.dominant));
+    }
+  }
+  if (!text.empty() && text[0] >= 'a' && text[0] <= 'z')
+    text[0] = static_cast<char>(text[0] - 'a' + 'A');
+  return text;
+}
+
 const Round* last_tested(const RunRecord& run) {
   const Round* found = nullptr;
   for (const Round& round : run.rounds) {
@@ -231,28 +247,41 @@ class Writer {
     card("Time", duration(total_seconds(run)), "scoring, training and testing");
     card("Images left out", fmt::format("{}", run.bad_images.size()),
          run.bad_images.empty() ? "every image could be read" : "could not be read, listed below");
-    const auto [kept_probe, decided] = guard_decisions(run);
-    if (decided > 0) {
-      card("Guard", fmt::format("{} of {}", kept_probe, decided),
-           "rounds in which it handed back the linear probe");
+    const GuardCount guard = count_guard(run);
+    const std::string silent = guard.silent > 0
+                                   ? fmt::format("too few labels to compare in {}",
+                                                 counted(guard.silent, "round", "rounds"))
+                                   : std::string();
+    if (guard.decided > 0) {
+      card("Guard", fmt::format("{} of {}", guard.acted, guard.decided),
+           "rounds in which it handed back the linear probe" +
+               (silent.empty() ? silent : "; " + silent));
+    } else if (guard.silent > 0) {
+      card("Guard", "no say", silent);
     }
     out_ += "</dl>";
     for (const std::string& note : run.notes)
       put("<p class='notice'>{}</p>", escape(note));
   }
 
-  /// How often the guard preferred the probe, and how often it decided at all.
-  static std::pair<index_t, index_t> guard_decisions(const RunRecord& run) {
-    index_t acted = 0, decided = 0;
+  /// How often the trainer's guard could compare, how often it then preferred the probe, and how
+  /// often there was too little to compare.
+  struct GuardCount {
+    index_t decided = 0, acted = 0, silent = 0;
+  };
+  static GuardCount count_guard(const RunRecord& run) {
+    GuardCount count;
     for (const Round& round : run.rounds) {
       for (const auto& [key, value] : round.fit) {
-        if (key != "guard" || value.starts_with("off") || value.starts_with("not")) continue;
-        ++decided;
-        acted += value.find("probe") != std::string::npos &&
-                 value.find("kept tuned") == std::string::npos;
+        if (key != "guard" || value == "off") continue;
+        const bool probe = value.starts_with("kept probe");
+        const bool decided = probe || value == "kept tuned";
+        count.decided += decided ? 1 : 0;
+        count.acted += probe ? 1 : 0;
+        count.silent += decided ? 0 : 1;
       }
     }
-    return {acted, decided};
+    return count;
   }
 
   // ------------------------------------------------------------------ learning curve
@@ -495,7 +524,7 @@ class Writer {
         put("<span>diversity <b>{}</b></span>", figure(pick.diversity));
       out_ += "</div>";
     }
-    if (!pick.reason.empty()) put("<p class='why'>{}</p>", escape(pick.reason));
+    if (!pick.reason.empty()) put("<p class='why'>{}</p>", escape(in_words(run, pick)));
     out_ += "</div>";
     if (!pick.kept.empty() || !pick.probabilities.empty()) views(run, pick, shown);
     out_ += "</li>";
