@@ -9,17 +9,22 @@
 #include <string>
 #include <vector>
 
+#include <CLI/CLI.hpp>
+
+#include <aift/core/error.hpp>
 #include <aift/core/rng.hpp>
 #include <aift/io/csv.hpp>
 #include <aift/io/npy.hpp>
 #include <aift/io/numbers.hpp>
 
+#include "src/app/commands.hpp"
 #include "tests/app/program.hpp"
 #include "tests/golden/golden_set.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace aift;
 using aift::test::GoldenSet;
+using aift::test::ProgramResult;
 using aift::test::read_file;
 using aift::test::run_aift;
 using aift::test::TempDir;
@@ -37,6 +42,32 @@ std::string write(const TempDir& dir, const std::string& name, const std::vector
                   const Shape& shape) {
   io::write_npy(dir / name, std::span<const T>(values), shape);
   return (dir / name).string();
+}
+
+/// `aift score` called within this process, which saves the program's start. `out` is what it wrote
+/// to --out, given or added; `err` the message of the exception, status 2 then.
+ProgramResult run_score(std::vector<std::string> arguments) {
+  const TempDir dir;
+  const auto given = std::find(arguments.begin(), arguments.end(), "--out");
+  const fs::path out = given != arguments.end() ? fs::path(*(given + 1)) : dir / "scores.csv";
+  if (given == arguments.end()) arguments.insert(arguments.end(), {"--out", out.string()});
+  arguments.insert(arguments.begin(), "score");
+  std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants a vector
+  ProgramResult result;
+  try {
+    CLI::App program;
+    app::add_score_command(program);
+    program.parse(arguments);
+    result.status = 0;
+    result.out = read_file(out);
+  } catch (const CLI::ParseError& error) {
+    result.status = 2;
+    result.err = error.what();
+  } catch (const Error& error) {
+    result.status = 2;
+    result.err = error.what();
+  }
+  return result;
 }
 
 /// A line of scores.csv.
@@ -123,10 +154,9 @@ void check_golden(const fs::path& file) {
       const std::string name(to_string(kind));
       const std::string theirs = kind == ScoreKind::aift ? "entropy_diversity" : name;
       INFO("alpha " << alpha << ", " << name);
-      const auto result =
-          run_aift({"score", set.kind == PredictionKind::logits ? "--logits" : "--probs", values,
-                    "--offsets", offsets, "--score", name, "--alpha", alpha, "--eps",
-                    io::shortest(set.eps), "--threads", "2"});
+      const auto result = run_score({set.kind == PredictionKind::logits ? "--logits" : "--probs",
+                                     values, "--offsets", offsets, "--score", name, "--alpha",
+                                     alpha, "--eps", io::shortest(set.eps), "--threads", "2"});
       REQUIRE(result.err == "");
       REQUIRE(result.status == 0);
       const std::vector<ScoreRow> rows = parse_scores(result.out);
@@ -218,7 +248,7 @@ TEST_CASE("aift score: the method's own example, six patches against three", "[s
     values.push_back(p);
   }
   const auto probs = write(dir, "p.npy", values, {1, 9, 2});
-  const auto result = run_aift({"score", "--probs", probs, "--alpha", "0.6667"});
+  const auto result = run_score({"--probs", probs, "--alpha", "0.6667"});
   REQUIRE(result.status == 0);
   const auto rows = parse_scores(result.out);
   REQUIRE(rows.size() == 1);
@@ -234,10 +264,10 @@ TEST_CASE("aift score: dense and ragged, any thread count and any destination ag
   const auto probs = write(dir, "p.npy", pool.values, {pool.rows(), pool.classes});
   const auto offsets =
       write(dir, "o.npy", pool.offsets, {static_cast<index_t>(pool.offsets.size())});
-  const std::vector<std::string> base = {"score", "--probs", probs, "--offsets", offsets};
+  const std::vector<std::string> base = {"--probs", probs, "--offsets", offsets};
   const auto with = [&](std::vector<std::string> more) {
     more.insert(more.begin(), base.begin(), base.end());
-    return run_aift(more);
+    return run_score(more);
   };
   const auto one = with({"--threads", "1"});
   REQUIRE(one.status == 0);
@@ -246,10 +276,7 @@ TEST_CASE("aift score: dense and ragged, any thread count and any destination ag
     CHECK(with({"--threads", threads}).out == one.out);
   const auto to_file = with({"--threads", "3", "--out", (dir / "scores.csv").string()});
   CHECK(to_file.status == 0);
-  CHECK(to_file.out.empty());
   CHECK(read_file(dir / "scores.csv") == one.out);
-  CHECK(with({"--out", "-"}).out == one.out);
-  CHECK(with({"--out", "/dev/stdout"}).out == one.out);
 
   std::vector<float> dense(600 * 5 * 3, 1.0F / 3);
   const auto cube = write(dir, "d.npy", dense, {600, 5, 3});
@@ -258,8 +285,8 @@ TEST_CASE("aift score: dense and ragged, any thread count and any destination ag
   for (std::size_t i = 0; i < steps.size(); ++i)
     steps[i] = static_cast<index_t>(5 * i);
   const auto step_file = write(dir, "s.npy", steps, {601});
-  CHECK(run_aift({"score", "--probs", cube}).out ==
-        run_aift({"score", "--probs", plane, "--offsets", step_file}).out);
+  CHECK(run_score({"--probs", cube}).out ==
+        run_score({"--probs", plane, "--offsets", step_file}).out);
 }
 
 TEST_CASE("aift score: input types and precisions", "[score]") {
@@ -276,7 +303,7 @@ TEST_CASE("aift score: input types and precisions", "[score]") {
   }
   const auto scores = [&](const std::string& file, const std::string& precision) {
     const auto result =
-        run_aift({"score", "--probs", file, "--offsets", offsets, "--precision", precision});
+        run_score({"--probs", file, "--offsets", offsets, "--precision", precision});
     REQUIRE(result.err == "");
     std::vector<double> values;
     for (const ScoreRow& row : parse_scores(result.out))
@@ -310,12 +337,10 @@ TEST_CASE("aift score: logits need no eps and know no offset", "[score]") {
   const Shape shape = {pool.rows(), 4};
   const auto offsets = write(dir, "o.npy", pool.offsets, {41});
   const auto from_probs = parse_scores(
-      run_aift({"score", "--probs", write(dir, "p.npy", pool.values, shape), "--offsets", offsets})
-          .out);
+      run_score({"--probs", write(dir, "p.npy", pool.values, shape), "--offsets", offsets}).out);
   for (const auto* values : {&logits, &shifted}) {
     const auto rows = parse_scores(
-        run_aift({"score", "--logits", write(dir, "z.npy", *values, shape), "--offsets", offsets})
-            .out);
+        run_score({"--logits", write(dir, "z.npy", *values, shape), "--offsets", offsets}).out);
     REQUIRE(rows.size() == from_probs.size());
     for (std::size_t i = 0; i < rows.size(); ++i) {
       CHECK(rows[i].score == Approx(from_probs[i].score).epsilon(1e-10).margin(1e-11));
@@ -329,20 +354,19 @@ TEST_CASE("aift score: --top writes the best, best first", "[score]") {
   const Pool pool = random_pool(100, 4, 3);
   const auto probs = write(dir, "p.npy", pool.values, {pool.rows(), 3});
   const auto offsets = write(dir, "o.npy", pool.offsets, {101});
-  auto all = parse_scores(run_aift({"score", "--probs", probs, "--offsets", offsets}).out);
+  auto all = parse_scores(run_score({"--probs", probs, "--offsets", offsets}).out);
   std::sort(all.begin(), all.end(),
             [](const ScoreRow& a, const ScoreRow& b) { return a.rank < b.rank; });
   const auto top =
-      parse_scores(run_aift({"score", "--probs", probs, "--offsets", offsets, "--top", "7"}).out);
+      parse_scores(run_score({"--probs", probs, "--offsets", offsets, "--top", "7"}).out);
   REQUIRE(top.size() == 7);
   for (std::size_t r = 0; r < top.size(); ++r) {
     CHECK(top[r].rank == static_cast<index_t>(r));
     CHECK(top[r].candidate == all[r].candidate);
     CHECK(top[r].kept == all[r].kept);
   }
-  CHECK(
-      parse_scores(run_aift({"score", "--probs", probs, "--offsets", offsets, "--top", "1000"}).out)
-          .size() == 100);
+  CHECK(parse_scores(run_score({"--probs", probs, "--offsets", offsets, "--top", "1000"}).out)
+            .size() == 100);
 }
 
 TEST_CASE("aift score: the matrices R add up to the scores", "[score]") {
@@ -351,9 +375,8 @@ TEST_CASE("aift score: the matrices R add up to the scores", "[score]") {
   const auto probs = write(dir, "p.npy", pool.values, {pool.rows(), 3});
   const auto offsets = write(dir, "o.npy", pool.offsets, {301});
   const auto run = [&](const std::string& name, const char* threads) {
-    return run_aift({"score", "--probs", probs, "--offsets", offsets, "--alpha", "0.5", "--lambda1",
-                     "2", "--lambda2", "0.5", "--threads", threads, "--matrix",
-                     (dir / name).string()});
+    return run_score({"--probs", probs, "--offsets", offsets, "--alpha", "0.5", "--lambda1", "2",
+                      "--lambda2", "0.5", "--threads", threads, "--matrix", (dir / name).string()});
   };
   const auto result = run("r.npy", "3");
   REQUIRE(result.err == "");
@@ -382,7 +405,7 @@ TEST_CASE("aift score: the matrices R add up to the scores", "[score]") {
 TEST_CASE("aift score: an empty pool gives an empty table", "[score]") {
   const TempDir dir;
   const auto probs = write(dir, "p.npy", std::vector<double>{}, {0, 4, 2});
-  const auto result = run_aift({"score", "--probs", probs});
+  const auto result = run_score({"--probs", probs});
   CHECK(result.status == 0);
   CHECK(parse_scores(result.out).empty());
 }
@@ -450,17 +473,14 @@ TEST_CASE("aift score: refused input is one sentence, status 2 and no file", "[s
   };
   for (const Case& c : cases) {
     const TempDir out;
-    std::vector<std::string> arguments = {"score"};
-    arguments.insert(arguments.end(), c.arguments.begin(), c.arguments.end());
+    std::vector<std::string> arguments = c.arguments;
     arguments.insert(arguments.end(), {"--out", (out / "scores.csv").string(), "--matrix",
                                        (out / "r.npy").string()});
     INFO(fmt::format("{}", fmt::join(arguments, " ")));
-    const auto result = run_aift(arguments);
+    const auto result = run_score(arguments);
     CHECK(result.status == 2);
-    CHECK(result.out.empty());
-    CHECK_THAT(result.err, StartsWith("aift: ") && ContainsSubstring(c.message) &&
-                               (EndsWith(".\n") || EndsWith("?\n")));
-    CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
+    CHECK_THAT(result.err, ContainsSubstring(c.message));
+    CHECK(result.err.find('\n') == std::string::npos);
     CHECK(files_in(out.path()) == 0);
   }
 }
@@ -476,8 +496,7 @@ TEST_CASE("aift score: the first offender is the same for any thread count", "[s
   const auto offsets =
       write(dir, "o.npy", pool.offsets, {static_cast<index_t>(pool.offsets.size())});
   const auto message = [&](const char* threads) {
-    const auto result =
-        run_aift({"score", "--probs", probs, "--offsets", offsets, "--threads", threads});
+    const auto result = run_score({"--probs", probs, "--offsets", offsets, "--threads", threads});
     CHECK(result.status == 2);
     CHECK(result.out.empty());
     return result.err;
@@ -507,19 +526,14 @@ TEST_CASE("aift score: output that cannot be written", "[score]") {
            Case{{"--out", "/dev/full"}, "No space left on device"},
            Case{{"--matrix", "/dev/full"}, "/dev"},
        }) {
-    std::vector<std::string> arguments = {"score", "--probs", good};
+    std::vector<std::string> arguments = {"--probs", good};
     arguments.insert(arguments.end(), c.arguments.begin(), c.arguments.end());
     INFO(fmt::format("{}", fmt::join(arguments, " ")));
-    const auto result = run_aift(arguments);
+    const auto result = run_score(arguments);
     CHECK(result.status == 2);
-    CHECK_THAT(result.err, StartsWith("aift: ") && ContainsSubstring(c.message));
+    CHECK_THAT(result.err, ContainsSubstring(c.message));
     CHECK(read_file(good) == before);
     CHECK(files_in(dir.path()) == 1);
-  }
-  if (fs::exists("/dev/full")) {
-    const auto result = run_aift({"score", "--probs", good}, "/dev/full");
-    CHECK(result.status != 0);
-    CHECK_THAT(result.err, StartsWith("aift: "));
   }
 }
 
@@ -527,9 +541,39 @@ TEST_CASE("aift score: an older result stays when the new one is refused", "[sco
   const TempDir dir;
   dir.write("scores.csv", "older\n");
   const auto bad = write<double>(dir, "p.npy", {0.5, 0.7}, {1, 1, 2});
-  CHECK(run_aift({"score", "--probs", bad, "--out", (dir / "scores.csv").string()}).status == 2);
+  CHECK(run_score({"--probs", bad, "--out", (dir / "scores.csv").string()}).status == 2);
   CHECK(read_file(dir / "scores.csv") == "older\n");
   CHECK(files_in(dir.path()) == 2);
+}
+
+TEST_CASE("aift score: the program prints the table and one sentence about what is wrong",
+          "[score]") {
+  const TempDir dir;
+  const std::string good = write<double>(dir, "good.npy", {0.5, 0.5, 0.25, 0.75}, {2, 1, 2});
+  const std::string bad = write<double>(dir, "bad.npy", {0.5, 0.5, 0.25, 0.85}, {2, 1, 2});
+  const std::string table = run_score({"--probs", good}).out;
+  REQUIRE(parse_scores(table).size() == 2);
+  for (const char* out : {"-", "/dev/stdout"}) {
+    const auto result = run_aift({"score", "--probs", good, "--out", out});
+    CHECK(result.status == 0);
+    CHECK(result.out == table);
+    CHECK(result.err.empty());
+  }
+  for (const auto& arguments :
+       {std::vector<std::string>{"score", "--probs", bad}, std::vector<std::string>{"score"},
+        std::vector<std::string>{"score", "--probs", good, "--alpha", "0"},
+        std::vector<std::string>{"score", "--probs", good, "--alpha"}}) {
+    INFO(fmt::format("{}", fmt::join(arguments, " ")));
+    const auto result = run_aift(arguments);
+    CHECK(result.status == 2);
+    CHECK(result.out.empty());
+    CHECK_THAT(result.err, StartsWith("aift: ") && (EndsWith(".\n") || EndsWith("?\n")));
+    CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
+  }
+  if (!fs::exists("/dev/full")) return;
+  const auto full = run_aift({"score", "--probs", good}, "/dev/full");
+  CHECK(full.status == 1);
+  CHECK_THAT(full.err, StartsWith("aift: "));
 }
 
 TEST_CASE("aift score: help holds an example that names real options", "[score]") {
