@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The default recipe of FineTuneTrainer against the linear probe alone.
 //
-//   bench_recipe --data manifest.csv --out recipe.csv [--weights w.safetensors] [--labels 20,100,400]
+//   bench_recipe --data manifest.csv --out recipe.csv [--weights w.safetensors] [--labels
+//   20,100,400]
 //                [--seeds 5] [--input 96] [--threads 2] [--test-share 0.5] [--set key=value]...
 //
-// Per seed the data are split into pool and test by whole groups; the labelled sets are nested, in an
-// order drawn by the seed. Test AUC on the identity view. One CSV row per (seed, labels), appended as
-// soon as it is known; a repeated call goes on where the file ends. The summary (mean paired
-// difference to the probe, and its range over seeds) goes to stdout.
+// Per seed the data are split into pool and test by whole groups; the labelled sets are nested, in
+// an order drawn by the seed. Test AUC on the identity view. One CSV row per (seed, labels),
+// appended as soon as it is known; a repeated call goes on where the file ends. The summary (mean
+// paired difference to the probe, and its range over seeds) goes to stdout.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -17,6 +18,7 @@
 #include <numeric>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <aift/augment/image_augmenter.hpp>
@@ -34,6 +36,14 @@
 namespace {
 
 using namespace aift;
+
+/// "--seeds" -> "seeds"
+std::string option_name(std::string_view text) {
+  AIFT_EXPECT(text.starts_with("--"), ValueError, "Expected an option such as --data; got '{}'.",
+              text);
+  text.remove_prefix(2);
+  return std::string(text);
+}
 
 struct Row {
   double probe, tuned, guarded;
@@ -54,13 +64,15 @@ std::vector<index_t> labelling_order(const io::Dataset& data,
     std::vector<std::pair<std::uint64_t, index_t>> keyed;
     for (index_t i = 0; i < data.size(); ++i) {
       if (is_test[static_cast<std::size_t>(i)] != 0) continue;
-      keyed.emplace_back(KeyedRandom(seed, Purpose::first_batch, attempt, data.ref(i).id).bits(0), i);
+      keyed.emplace_back(KeyedRandom(seed, Purpose::first_batch, attempt, data.ref(i).id).bits(0),
+                         i);
     }
     std::sort(keyed.begin(), keyed.end());
     std::vector<index_t> order;
     std::vector<index_t> count(static_cast<std::size_t>(data.classes()));
     for (const auto& [key, i] : keyed) {
-      if (order.size() < 20) ++count[static_cast<std::size_t>(data.labels[static_cast<std::size_t>(i)])];
+      if (order.size() < 20)
+        ++count[static_cast<std::size_t>(data.labels[static_cast<std::size_t>(i)])];
       order.push_back(i);
     }
     if (*std::min_element(count.begin(), count.end()) >= 3) return order;
@@ -71,7 +83,7 @@ int run(int argc, char** argv) {
   std::map<std::string, std::string> arguments;
   Settings settings;
   for (int i = 1; i + 1 < argc; i += 2) {
-    const std::string key = std::string(argv[i]).substr(2);
+    const std::string key = option_name(argv[i]);
     if (key == "set") {
       settings.set(argv[i + 1]);
     } else {
@@ -85,10 +97,12 @@ int run(int argc, char** argv) {
               "bench_recipe needs --data manifest.csv and --out recipe.csv.");
   nn::keep_freed_memory();
   nn::set_torch_threads(std::stoi(text("threads", "2")));
-  const io::Dataset data = io::read_dataset(arguments["data"], {.classes = {}, .require_labels = true});
+  const io::Dataset data =
+      io::read_dataset(arguments["data"], {.classes = {}, .require_labels = true});
   const io::FileImageSource source(data);
-  const std::string weights =
-      arguments.contains("weights") ? arguments["weights"] : nn::find_weights("efficientnet_lite0").string();
+  const std::string weights = arguments.contains("weights")
+                                  ? arguments["weights"]
+                                  : nn::find_weights("efficientnet_lite0").string();
   const auto parent = nn::load_pretrained("efficientnet_lite0", weights, data.classes(),
                                           std::stoll(text("input", "96")));
   nn::FineTuneTrainer trainer(nn::FineTuneOptions::from(settings));
@@ -102,21 +116,23 @@ int run(int argc, char** argv) {
 
   // What an earlier call has done.
   const std::string header =
-      "seed,labels,probe_auc,tuned_auc,guarded_auc,guard,guard_probe_auc,guard_tuned_auc,l2,steps,"
-      "loss_last,seconds_views,seconds_probe,seconds_tune,seconds_guard";
+      "seed,labels,probe_auc,tuned_auc,guarded_auc,guard,probe_log_loss,tuned_log_loss,probe_"
+      "accuracy,"
+      "tuned_accuracy,guard_probe_auc,guard_tuned_auc,l2,steps,loss_last,logit_scale,seconds_views,"
+      "seconds_probe,seconds_tune,seconds_guard";
   std::map<std::pair<index_t, index_t>, Row> rows;
   {
     std::ifstream in(arguments["out"]);
     std::string line;
     const bool there = static_cast<bool>(std::getline(in, line));
-    AIFT_EXPECT(!there || line == header, IoError, "{} is not a result of bench_recipe; name another.",
-                arguments["out"]);
+    AIFT_EXPECT(!there || line == header, IoError,
+                "{} is not a result of bench_recipe; name another.", arguments["out"]);
     while (std::getline(in, line)) {
       std::vector<std::string> cells;
       std::stringstream cut(line);
       for (std::string cell; std::getline(cut, cell, ',');)
         cells.push_back(cell);
-      if (cells.size() < 14) continue;
+      if (cells.size() < 19) continue;  // cut short by an interruption (the last may be empty)
       rows[{std::stoll(cells[0]), std::stoll(cells[1])}] = {
           std::stod(cells[2]), std::stod(cells[3]), std::stod(cells[4]), cells[5]};
     }
@@ -156,22 +172,25 @@ int run(int argc, char** argv) {
       round.source = &source;
       Progress progress;
       const nn::FineTuneResult result = trainer.fit_all(*parent, round, progress);
-      const auto test_auc = [&](const Model& model) {
+      const auto test_metrics = [&](const Model& model) {
         return evaluate(predict_mean_probabilities(model, augmenter, source, test, Purpose::test, 0,
                                                    {}, progress),
-                        truth, data.classes())
-            .auc;
+                        truth, data.classes());
       };
-      Row row{test_auc(*result.probe), 0, 0, fact(result.report, "guard")};
-      row.tuned = result.tuned ? test_auc(*result.tuned) : row.probe;
+      const Metrics probe = test_metrics(*result.probe);
+      const Metrics tuned = result.tuned ? test_metrics(*result.tuned) : probe;
+      Row row{probe.auc, tuned.auc, 0, fact(result.report, "guard")};
       row.guarded = result.tuned_chosen ? row.tuned : row.probe;
       std::replace(row.guard.begin(), row.guard.end(), ',', ';');
       rows[{seed, n}] = row;
       std::string line = fmt::format("{},{},{},{},{},{}", seed, n, io::shortest(row.probe),
                                      io::shortest(row.tuned), io::shortest(row.guarded), row.guard);
-      for (const char* name : {"guard_probe_auc", "guard_tuned_auc", "probe_l2", "steps", "loss_last",
-                               "seconds_views", "seconds_probe", "seconds_tune", "seconds_guard"})
-        line += "," + fact(result.report, name);
+      for (const double value : {probe.log_loss, tuned.log_loss, probe.accuracy, tuned.accuracy})
+        line.append(",").append(io::shortest(value));
+      for (const char* name :
+           {"guard_probe_auc", "guard_tuned_auc", "probe_l2", "steps", "loss_last", "logit_scale",
+            "seconds_views", "seconds_probe", "seconds_tune", "seconds_guard"})
+        line.append(",").append(fact(result.report, name));
       std::ofstream(arguments["out"], std::ios::app) << line << "\n";
       std::fprintf(stderr, "seed %lld, %lld labels: probe %.4f, tuned %+.4f, guarded %+.4f, %s\n",
                    static_cast<long long>(seed), static_cast<long long>(n), row.probe,
@@ -179,7 +198,8 @@ int run(int argc, char** argv) {
     }
   }
 
-  std::printf("labels  probe   tuned - probe (range)        guarded - probe (range)      guard acted\n");
+  std::printf(
+      "labels  probe   tuned - probe (range)        guarded - probe (range)      guard acted\n");
   for (const index_t n : sizes) {
     std::vector<double> probe, tuned, guarded;
     index_t acted = 0;
@@ -196,8 +216,8 @@ int run(int argc, char** argv) {
     const auto [t0, t1] = std::minmax_element(tuned.begin(), tuned.end());
     const auto [g0, g1] = std::minmax_element(guarded.begin(), guarded.end());
     std::printf("%6lld  %.4f  %+.4f (%+.4f to %+.4f)  %+.4f (%+.4f to %+.4f)  %lld of %lld\n",
-                static_cast<long long>(n), mean(probe), mean(tuned), *t0, *t1, mean(guarded), *g0, *g1,
-                static_cast<long long>(acted), static_cast<long long>(seeds));
+                static_cast<long long>(n), mean(probe), mean(tuned), *t0, *t1, mean(guarded), *g0,
+                *g1, static_cast<long long>(acted), static_cast<long long>(seeds));
   }
   return 0;
 }

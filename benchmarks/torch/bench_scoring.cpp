@@ -5,10 +5,10 @@
 //   bench_scoring [--data manifest.csv] [--weights w.safetensors] [--candidates 400] [--views 4]
 //                 [--input 96] [--batch 32] [--threads 2] [--repetitions 7] [--out result.json]
 //
-// Without --data the pool is generated: JPEG files of 128 px in a temporary folder. Without --weights
-// the model is untrained, which costs the same. Prints one JSON object: patches per second of both,
-// their ratio (median and range over repetitions), and the peak memory of a process that scores the
-// pool and of one that scores ten times as many candidates.
+// Without --data the pool is generated: JPEG files of 128 px in a temporary folder. Without
+// --weights the model is untrained, which costs the same. Prints one JSON object: patches per
+// second of both, their ratio (median and range over repetitions), and the peak memory of a process
+// that scores the pool and of one that scores ten times as many candidates.
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,6 +22,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <aift/augment/image_augmenter.hpp>
@@ -37,6 +38,14 @@
 namespace {
 
 using namespace aift;
+
+/// "--seeds" -> "seeds"
+std::string option_name(std::string_view text) {
+  AIFT_EXPECT(text.starts_with("--"), ValueError, "Expected an option such as --data; got '{}'.",
+              text);
+  text.remove_prefix(2);
+  return std::string(text);
+}
 using Clock = std::chrono::steady_clock;
 
 struct Arguments {
@@ -65,8 +74,9 @@ std::filesystem::path generate(const std::filesystem::path& folder, index_t n) {
     for (index_t y = 0; y < kSize; ++y)
       for (index_t x = 0; x < kSize; ++x)
         for (index_t c = 0; c < 3; ++c) {
-          const double wave = 40 * std::sin(a * static_cast<double>(x) + 2 * b * static_cast<double>(y)) +
-                              30 * std::cos(b * static_cast<double>(x));
+          const double wave =
+              40 * std::sin(a * static_cast<double>(x) + 2 * b * static_cast<double>(y)) +
+              30 * std::cos(b * static_cast<double>(x));
           const double value = 150 - 35 * static_cast<double>(c) + wave +
                                random.uniform(10 + (y * kSize + x) * 3 + c, -12, 12);
           image.pixels[static_cast<std::size_t>((y * kSize + x) * 3 + c)] =
@@ -128,10 +138,10 @@ ScoreTable score_pool(const Setting& s, const Pool& pool) {
   options.batch = s.batch;
   predict_pool(*s.model, *s.augmenter, source, pool.candidates, Purpose::scoring, 1, options,
                progress, [&](const PredictedChunk& chunk) {
-                 selector.score(PatchPredictions::dense(chunk.logits.data(), chunk.candidates,
-                                                        chunk.patches, chunk.classes,
-                                                        PredictionKind::logits),
-                                table);
+                 selector.score(
+                     PatchPredictions::dense(chunk.logits.data(), chunk.candidates, chunk.patches,
+                                             chunk.classes, PredictionKind::logits),
+                     table);
                });
   return table;
 }
@@ -170,7 +180,7 @@ double peak_of_child(const char* program, std::vector<std::string> arguments, in
 int run(int argc, char** argv) {
   Arguments arguments;
   for (int i = 1; i + 1 < argc; i += 2)
-    arguments.values[std::string(argv[i]).substr(2)] = argv[i + 1];
+    arguments.values[option_name(argv[i])] = argv[i + 1];
   nn::keep_freed_memory();
   nn::set_torch_threads(static_cast<int>(arguments.number("threads", 2)));
   if (arguments.values.contains("memory")) {
@@ -182,7 +192,8 @@ int run(int argc, char** argv) {
   const index_t n = arguments.number("candidates", 400);
   std::filesystem::path temporary;
   if (!arguments.values.contains("data")) {
-    temporary = std::filesystem::temp_directory_path() / ("bench_scoring-" + std::to_string(getpid()));
+    temporary =
+        std::filesystem::temp_directory_path() / ("bench_scoring-" + std::to_string(getpid()));
     std::filesystem::create_directories(temporary);
     arguments.values["data"] = generate(temporary, n).string();
   }

@@ -89,12 +89,12 @@ FineTuneOptions FineTuneOptions::from(const Settings& settings) {
   o.frozen_stages = settings.integer("frozen_stages", o.frozen_stages);
   o.train_all_samples = settings.integer("train_all_samples", o.train_all_samples);
   o.mix = settings.number("mix", o.mix);
+  o.calibrate = settings.flag("calibrate", o.calibrate);
   o.holdout = settings.number("holdout", o.holdout);
   o.holdout_min_samples = settings.integer("holdout_min_samples", o.holdout_min_samples);
   o.check_every = settings.integer("check_every", o.check_every);
   o.patience = settings.integer("patience", o.patience);
-  o.guard =
-      chosen(settings, "guard", o.guard, {{"off", Guard::off}, {"folds", Guard::folds}});
+  o.guard = chosen(settings, "guard", o.guard, {{"off", Guard::off}, {"folds", Guard::folds}});
   o.guard_metric = chosen(settings, "guard_metric", o.guard_metric,
                           {{"auc", GuardMetric::auc}, {"log_loss", GuardMetric::log_loss}});
   o.guard_min_samples = settings.integer("guard_min_samples", o.guard_min_samples);

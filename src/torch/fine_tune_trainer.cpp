@@ -6,10 +6,13 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <numeric>
 #include <optional>
 #include <utility>
+
+#include <Eigen/Dense>
 
 #include <aift/core/error.hpp>
 #include <aift/core/rng.hpp>
@@ -30,7 +33,8 @@ using Clock = std::chrono::steady_clock;
 constexpr index_t kForwardBatch = 32;
 constexpr index_t kFrozenStages = 6;
 
-/// Where n labelled candidates lie between 20 (0) and 400 (1) on a logarithmic scale; may be beyond.
+/// Where n labelled candidates lie between 20 (0) and 400 (1) on a logarithmic scale; may be
+/// beyond.
 double size_scale(index_t samples) {
   return std::log(static_cast<double>(samples) / 20) / std::log(20.0);
 }
@@ -48,9 +52,9 @@ struct Task {
   Progress& progress;
   PatchFormat format;
   index_t classes = 0;
-  std::vector<label_t> labels;   ///< [n]
-  std::vector<index_t> groups;   ///< [n]
-  index_t steps_done = 0;        ///< for progress: renderings of a batch and training steps
+  std::vector<label_t> labels;  ///< [n]
+  std::vector<index_t> groups;  ///< [n]
+  index_t steps_done = 0;       ///< for progress: renderings of a batch and training steps
   index_t steps_planned = 0;
 
   [[nodiscard]] index_t size() const { return std::ssize(labels); }
@@ -160,10 +164,10 @@ class Rows {
 
 /// What the frozen stages make of the views: in memory, or computed whenever it is needed.
 struct Views {
-  index_t count = 0;       ///< V views per candidate
-  index_t first_stage = 0; ///< stages before it are frozen
+  index_t count = 0;        ///< V views per candidate
+  index_t first_stage = 0;  ///< stages before it are frozen
   bool cached = false;
-  Rows rows;               ///< [n V] when cached
+  Rows rows;                 ///< [n V] when cached
   Network::Compiled frozen;  ///< stages [0, first_stage)
 };
 
@@ -255,16 +259,16 @@ std::vector<float> features_of(Task& task, const Views& views, const Network& ne
   const Network::Compiled rest = network.compile(views.first_stage, network.stages());
   std::optional<ViewRenderer> renderer;
   if (!views.cached) {
-    renderer.emplace(*task.round.augmenter, *task.round.source, task.format,
-                     (total + kForwardBatch - 1) / kForwardBatch, kForwardBatch, [&](index_t t) {
-                       std::vector<PatchPlan> plans;
-                       const index_t end = std::min(total, (t + 1) * kForwardBatch);
-                       for (index_t row = t * kForwardBatch; row < end; ++row)
-                         plans.push_back(fixed_view(
-                             task, candidates[static_cast<std::size_t>(row / looked_at)],
-                             row % looked_at));
-                       return plans;
-                     });
+    renderer.emplace(
+        *task.round.augmenter, *task.round.source, task.format,
+        (total + kForwardBatch - 1) / kForwardBatch, kForwardBatch, [&](index_t t) {
+          std::vector<PatchPlan> plans;
+          const index_t end = std::min(total, (t + 1) * kForwardBatch);
+          for (index_t row = t * kForwardBatch; row < end; ++row)
+            plans.push_back(fixed_view(task, candidates[static_cast<std::size_t>(row / looked_at)],
+                                       row % looked_at));
+          return plans;
+        });
   }
   for (index_t first = 0; first < total; first += kForwardBatch) {
     const index_t end = std::min(total, first + kForwardBatch);
@@ -319,13 +323,133 @@ LinearProbe fit_probe(const Task& task, std::span<const float> features, index_t
 std::vector<double> mean_probabilities(std::span<const float> features, index_t width,
                                        const Head& head, index_t candidates, index_t views) {
   const torch::NoGradGuard no_gradients;
-  const Tensor f = torch::from_blob(const_cast<float*>(features.data()),
-                                    {candidates * views, width});
+  const Tensor f =
+      torch::from_blob(const_cast<float*>(features.data()), {candidates * views, width});
   const Tensor p = torch::softmax(torch::linear(f, head.weight, head.bias).to(torch::kFloat64), 1)
                        .view({candidates, views, -1})
                        .mean(1)
                        .contiguous();
   return {p.const_data_ptr<double>(), p.const_data_ptr<double>() + p.numel()};
+}
+
+/// The scale t and bias b that bring softmax(t z + b) closest to the probabilities `target`, by
+/// weighted cross-entropy: convex, Newton's method.
+struct Calibration {
+  double scale = 1;
+  std::vector<double> bias;  ///< [K]
+};
+
+Calibration fit_calibration(std::span<const double> logits, std::span<const double> target,
+                            std::span<const double> weights, index_t classes) {
+  const auto n = std::ssize(weights);
+  const index_t size = classes + 1;  // b, then t
+  Eigen::VectorXd theta = Eigen::VectorXd::Zero(size);
+  theta[classes] = 1;
+  std::vector<double> p(static_cast<std::size_t>(classes));
+  const auto evaluate_at = [&](const Eigen::VectorXd& at, Eigen::VectorXd* gradient,
+                               Eigen::MatrixXd* hessian) {
+    double loss = 0;
+    for (index_t i = 0; i < n; ++i) {
+      const double* z = logits.data() + i * classes;
+      const double* y = target.data() + i * classes;
+      const double w = weights[static_cast<std::size_t>(i)];
+      double top = -std::numeric_limits<double>::infinity();
+      for (index_t k = 0; k < classes; ++k)
+        top = std::max(top, at[classes] * z[k] + at[k]);
+      double sum = 0;
+      for (index_t k = 0; k < classes; ++k)
+        sum += p[static_cast<std::size_t>(k)] = std::exp(at[classes] * z[k] + at[k] - top);
+      double mean = 0;
+      for (index_t k = 0; k < classes; ++k) {
+        loss -= w * y[k] * (at[classes] * z[k] + at[k] - top - std::log(sum));
+        mean += (p[static_cast<std::size_t>(k)] /= sum) * z[k];
+      }
+      if (gradient == nullptr) continue;
+      for (index_t k = 0; k < classes; ++k) {
+        const double q = p[static_cast<std::size_t>(k)];
+        (*gradient)[k] += w * (q - y[k]);
+        (*gradient)[classes] += w * (q - y[k]) * z[k];
+        (*hessian)(k, k) += w * q;
+        for (index_t l = 0; l < classes; ++l)
+          (*hessian)(k, l) -= w * q * p[static_cast<std::size_t>(l)];
+        const double cross = w * q * (z[k] - mean);
+        (*hessian)(k, classes) += cross;
+        (*hessian)(classes, k) += cross;
+        (*hessian)(classes, classes) += w * q * (z[k] - mean) * (z[k] - mean);
+      }
+    }
+    return loss;
+  };
+  for (int iteration = 0; iteration < 100; ++iteration) {
+    Eigen::VectorXd gradient = Eigen::VectorXd::Zero(size);
+    Eigen::MatrixXd hessian = Eigen::MatrixXd::Zero(size, size);
+    const double loss = evaluate_at(theta, &gradient, &hessian);
+    // Equal biases change nothing, hence the small term; saturated rows leave little curvature.
+    hessian.diagonal().array() += 1e-9 + 1e-6 * hessian.diagonal().mean();
+    const Eigen::VectorXd step = hessian.ldlt().solve(-gradient);
+    double length = 1;
+    while (length > 1e-10 && evaluate_at(theta + length * step, nullptr, nullptr) >
+                                 loss + 1e-4 * length * gradient.dot(step))
+      length /= 2;
+    if (length <= 1e-10) break;
+    theta += length * step;
+    if (-gradient.dot(step) < 1e-14 * (1 + loss)) break;
+  }
+  Calibration out{theta[classes], {}};
+  for (index_t k = 0; k < classes; ++k)
+    out.bias.push_back(theta[k]);
+  return out;
+}
+
+/// Logits of rows of features, in double.
+std::vector<double> logits_of(std::span<const float> features, index_t width, const Head& head) {
+  const torch::NoGradGuard no_gradients;
+  const Tensor f =
+      torch::from_blob(const_cast<float*>(features.data()), {std::ssize(features) / width, width});
+  const Tensor z = torch::linear(f, head.weight, head.bias).to(torch::kFloat64).contiguous();
+  return {z.const_data_ptr<double>(), z.const_data_ptr<double>() + z.numel()};
+}
+
+/// Brings the confidence of `network` on the views of the candidates to that of the probe, which
+/// has these features of them; gives the scale. A scale that is not positive changes nothing.
+double calibrate(Task& task, const Views& views, Network& network,
+                 const std::vector<index_t>& candidates, const std::vector<float>& probe_features,
+                 const Head& probe) {
+  const index_t width = network.head().weight.size(1);
+  std::vector<double> target = logits_of(probe_features, width, probe);
+  for (std::size_t row = 0; row < target.size(); row += static_cast<std::size_t>(task.classes)) {
+    const auto first = target.begin() + static_cast<std::ptrdiff_t>(row);
+    const auto last = first + static_cast<std::ptrdiff_t>(task.classes);
+    const double top = *std::max_element(first, last);
+    double sum = 0;
+    for (auto v = first; v != last; ++v)
+      sum += * v = std::exp(*v - top);
+    for (auto v = first; v != last; ++v)
+      *v /= sum;
+  }
+  std::vector<double> count(static_cast<std::size_t>(task.classes));
+  const auto class_of = [&](index_t i) {
+    return static_cast<std::size_t>(task.labels[static_cast<std::size_t>(i)]);
+  };
+  for (const index_t i : candidates)
+    count[class_of(i)] += 1;
+  std::vector<double> weights;
+  for (const index_t i : candidates)
+    weights.insert(weights.end(), static_cast<std::size_t>(views.count),
+                   task.options.balance_classes ? 1 / count[class_of(i)] : 1.0);
+  const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
+  for (double& w : weights)
+    w /= total;
+  const Network::Head head = network.head();
+  const Calibration found =
+      fit_calibration(logits_of(features_of(task, views, network, candidates, views.count), width,
+                                {head.weight, head.bias}),
+                      target, weights, task.classes);
+  if (!(found.scale > 0)) return found.scale;
+  const torch::NoGradGuard no_gradients;
+  head.weight.detach().mul_(found.scale);
+  head.bias.detach().mul_(found.scale).add_(torch::tensor(found.bias).to(torch::kFloat32));
+  return found.scale;
 }
 
 /// Mean negative log likelihood, every class that occurs weighing the same.
@@ -335,8 +459,8 @@ double balanced_log_loss(const std::vector<double>& probabilities,
   std::vector<double> count(static_cast<std::size_t>(classes));
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const auto k = static_cast<std::size_t>(labels[i]);
-    sum[k] -= std::log(
-        std::max(probabilities[i * static_cast<std::size_t>(classes) + k], kLogLossClip));
+    sum[k] -=
+        std::log(std::max(probabilities[i * static_cast<std::size_t>(classes) + k], kLogLossClip));
     count[k] += 1;
   }
   double total = 0;
@@ -424,7 +548,8 @@ class Sampler {
       : task_(task), stream_(stream), drawn_(static_cast<std::size_t>(task.size())) {
     std::map<label_t, std::vector<index_t>> by_class;
     for (const index_t i : candidates) {
-      const label_t key = task.options.balance_classes ? task.labels[static_cast<std::size_t>(i)] : 0;
+      const label_t key =
+          task.options.balance_classes ? task.labels[static_cast<std::size_t>(i)] : 0;
       by_class[key].push_back(i);
     }
     for (auto& [label, members] : by_class)
@@ -493,8 +618,8 @@ class Sampler {
 
 /// Rising to 1 over the warm-up, then half a cosine down to 0 at the end.
 double rate_factor(index_t step, index_t steps, double warmup) {
-  const auto rising = std::max<index_t>(
-      1, static_cast<index_t>(std::llround(warmup * static_cast<double>(steps))));
+  const auto rising =
+      std::max<index_t>(1, static_cast<index_t>(std::llround(warmup * static_cast<double>(steps))));
   if (step < rising) return static_cast<double>(step + 1) / static_cast<double>(rising);
   return 0.5 * (1 + std::cos(M_PI * static_cast<double>(step - rising) /
                              static_cast<double>(std::max<index_t>(1, steps - rising))));
@@ -549,15 +674,15 @@ TuneReport tune(Task& task, const Views& views, Network& network,
   for (index_t t = 0; t < steps; ++t)
     draws.push_back(sampler.batch(batch));
   if (!views.cached) {
-    renderer.emplace(*task.round.augmenter, *task.round.source, task.format, steps, batch,
-                     [&](index_t t) {
-                       std::vector<PatchPlan> plans;
-                       for (const Sampler::Draw& draw : draws[static_cast<std::size_t>(t)])
-                         plans.push_back(task.round.augmenter->plan(
-                             task.candidate(draw.candidate), Purpose::training, task.round.round,
-                             kFreshViews + draw.times));
-                       return plans;
-                     });
+    renderer.emplace(
+        *task.round.augmenter, *task.round.source, task.format, steps, batch, [&](index_t t) {
+          std::vector<PatchPlan> plans;
+          for (const Sampler::Draw& draw : draws[static_cast<std::size_t>(t)])
+            plans.push_back(task.round.augmenter->plan(task.candidate(draw.candidate),
+                                                       Purpose::training, task.round.round,
+                                                       kFreshViews + draw.times));
+          return plans;
+        });
   }
 
   TuneReport report;
@@ -569,9 +694,8 @@ TuneReport tune(Task& task, const Views& views, Network& network,
     network.eval();
     const std::vector<float> features = features_of(task, views, network, holdout, looked_at);
     network.train(options.batch_norm == BatchNorm::running);
-    const std::vector<double> p =
-        mean_probabilities(features, head.weight.size(1), {head.weight, head.bias},
-                           std::ssize(holdout), looked_at);
+    const std::vector<double> p = mean_probabilities(
+        features, head.weight.size(1), {head.weight, head.bias}, std::ssize(holdout), looked_at);
     std::vector<label_t> labels;
     for (const index_t i : holdout)
       labels.push_back(task.labels[static_cast<std::size_t>(i)]);
@@ -698,6 +822,7 @@ GuardReport run_guard(Task& task, const Views& views, const Network& start, bool
     const std::shared_ptr<Network> origin = copy_of(*network);
     (void)tune(task, views, *network, training, {}, schedule, /*stream=*/1 + f);
     mix_into(*origin, *network, schedule.mix);
+    if (options.calibrate) calibrate(task, views, *network, training, rows, probe);
 
     std::vector<float> seen;
     std::vector<label_t> labels;
@@ -726,8 +851,8 @@ GuardReport run_guard(Task& task, const Views& views, const Network& start, bool
   }
   if (judged == 0) return report;
   report.possible = true;
-  for (double* value : {&report.probe_auc, &report.tuned_auc, &report.probe_log_loss,
-                        &report.tuned_log_loss})
+  for (double* value :
+       {&report.probe_auc, &report.tuned_auc, &report.probe_log_loss, &report.tuned_log_loss})
     *value /= static_cast<double>(judged);
   return report;
 }
@@ -774,12 +899,14 @@ FineTuneResult FineTuneTrainer::fit_all(const Model& parent, const TrainingRound
                                         Progress& progress) {
   const auto started = Clock::now();
   const auto* module = dynamic_cast<const ModuleModel*>(&parent);
-  AIFT_EXPECT(module != nullptr, ValueError,
-              "Fine-tuning needs a network of aift::nn (efficientnet_lite0, or one of your own in a "
-              "ModuleModel); got '{}', which can only be scored.",
-              parent.info().architecture);
-  AIFT_EXPECT(round.augmenter != nullptr && round.source != nullptr, ValueError,
-              "A training round needs an augmenter and a source of images; one of them is missing.");
+  AIFT_EXPECT(
+      module != nullptr, ValueError,
+      "Fine-tuning needs a network of aift::nn (efficientnet_lite0, or one of your own in a "
+      "ModuleModel); got '{}', which can only be scored.",
+      parent.info().architecture);
+  AIFT_EXPECT(
+      round.augmenter != nullptr && round.source != nullptr, ValueError,
+      "A training round needs an augmenter and a source of images; one of them is missing.");
   AIFT_EXPECT(round.classes >= 2, ValueError, "Training needs two classes or more; got {}.",
               round.classes);
   AIFT_EXPECT(round.class_names.empty() || std::ssize(round.class_names) == round.classes,
@@ -809,10 +936,11 @@ FineTuneResult FineTuneTrainer::fit_all(const Model& parent, const TrainingRound
   const bool own_head = parent.info().classes == round.classes &&
                         (parent.info().class_names.empty() || round.class_names.empty() ||
                          parent.info().class_names == round.class_names);
-  AIFT_EXPECT(own_head || options_.probe, ValueError,
-              "The parent's head has {} classes and cannot start one of {} (or its classes have other "
-              "names); switch 'probe' on.",
-              parent.info().classes, round.classes);
+  AIFT_EXPECT(
+      own_head || options_.probe, ValueError,
+      "The parent's head has {} classes and cannot start one of {} (or its classes have other "
+      "names); switch 'probe' on.",
+      parent.info().classes, round.classes);
   copy_tensors(given, *start, own_head);
   if (!own_head)
     set_head(*start, {torch::zeros({round.classes, given.head().weight.size(1)}),
@@ -820,9 +948,9 @@ FineTuneResult FineTuneTrainer::fit_all(const Model& parent, const TrainingRound
   start->eval();
 
   // The parent's head goes on, or a probe takes its place.
-  const bool continued =
-      options_.tune && own_head && (!options_.probe || (options_.continue_head && module->fits() > 0));
-  const index_t wanted = options_.frozen_stages >= 0 ? options_.frozen_stages
+  const bool continued = options_.tune && own_head &&
+                         (!options_.probe || (options_.continue_head && module->fits() > 0));
+  const index_t wanted = options_.frozen_stages >= 0                ? options_.frozen_stages
                          : task.size() < options_.train_all_samples ? kFrozenStages
                                                                     : 0;
   const index_t frozen = options_.tune ? std::min(wanted, start->stages()) : 0;
@@ -832,7 +960,7 @@ FineTuneResult FineTuneTrainer::fit_all(const Model& parent, const TrainingRound
       1, std::llround(options_.guard_steps * static_cast<double>(schedule.steps)));
   const bool guard_wanted = options_.tune && options_.probe && options_.guard == Guard::folds;
   const bool guarded = guard_wanted && task.size() >= options_.guard_min_samples;
-  const bool probed = options_.probe && (!continued || guarded);
+  const bool probed = options_.probe;
   task.steps_planned = (options_.tune ? schedule.steps : 0) +
                        (guarded ? options_.guard_folds * guard_schedule.steps : 0);
 
@@ -853,14 +981,17 @@ FineTuneResult FineTuneTrainer::fit_all(const Model& parent, const TrainingRound
   }
   times.emplace_back("seconds_views", seconds_since(since));
   report.add("samples", std::to_string(task.size()));
-  report.add("views", std::to_string(views.count) + (options_.tune && !views.cached ? " fresh" : ""));
+  report.add("views",
+             std::to_string(views.count) + (options_.tune && !views.cached ? " fresh" : ""));
   if (options_.tune) report.add("frozen_stages", std::to_string(frozen));
 
   std::vector<index_t> everybody(static_cast<std::size_t>(task.size()));
   std::iota(everybody.begin(), everybody.end(), index_t{0});
   const index_t width = start->head().weight.size(1);
   std::vector<float> features;
+  Head probe_head;
   double l2 = 0;
+  double scale = 1;
   if (probed) {
     since = Clock::now();
     features = features_of(task, views, *start);
@@ -868,8 +999,9 @@ FineTuneResult FineTuneTrainer::fit_all(const Model& parent, const TrainingRound
         fit_probe(task, features, width, everybody, views.count, std::nullopt);
     l2 = probe.l2;
     std::shared_ptr<Network> with_probe = copy_of(*start);
-    set_head(*with_probe, to_head(probe));
-    if (!continued) set_head(*start, to_head(probe));
+    probe_head = to_head(probe);
+    set_head(*with_probe, probe_head);
+    if (!continued) set_head(*start, probe_head);
     report.add("probe_l2", number(l2));
     if (!probe.cv_log_loss.empty())
       report.add("probe_log_loss",
@@ -886,8 +1018,8 @@ FineTuneResult FineTuneTrainer::fit_all(const Model& parent, const TrainingRound
     if (options_.holdout > 0 && task.size() >= options_.holdout_min_samples) {
       const index_t folds =
           std::max<index_t>(2, static_cast<index_t>(std::llround(1 / options_.holdout)));
-      const std::vector<index_t> fold = grouped_folds(task.groups, task.labels, task.classes, folds,
-                                                      round.seed, round.round);
+      const std::vector<index_t> fold =
+          grouped_folds(task.groups, task.labels, task.classes, folds, round.seed, round.round);
       training.clear();
       for (const index_t i : everybody)
         (fold[static_cast<std::size_t>(i)] == 0 ? held_out : training).push_back(i);
@@ -904,7 +1036,12 @@ FineTuneResult FineTuneTrainer::fit_all(const Model& parent, const TrainingRound
       report.add("best_step", std::to_string(done.best_step));
     }
     report.add("mix", number(schedule.mix));
-    if (options_.refit && task.size() >= options_.refit_min_samples) {
+    const bool refit = options_.refit && task.size() >= options_.refit_min_samples;
+    if (probed && options_.calibrate && !refit) {
+      scale = calibrate(task, views, *tuned, everybody, features, probe_head);
+      report.add("logit_scale", number(scale));
+    }
+    if (refit) {
       const LinearProbe again = fit_probe(task, features_of(task, views, *tuned), width, everybody,
                                           views.count, std::nullopt);
       set_head(*tuned, to_head(again));
@@ -916,7 +1053,10 @@ FineTuneResult FineTuneTrainer::fit_all(const Model& parent, const TrainingRound
   }
 
   // Guard.
-  if (guarded) {
+  if (!(scale > 0) && guard_wanted) {
+    result.tuned_chosen = false;
+    report.add("guard", "kept probe: the tuned network contradicts it");
+  } else if (guarded) {
     since = Clock::now();
     const GuardReport guard =
         run_guard(task, views, *start, !continued, features, l2, guard_schedule);

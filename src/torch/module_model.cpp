@@ -51,11 +51,16 @@ std::string shape_text(torch::IntArrayRef shape) {
 torch::ScalarType torch_type(io::ElementType type, const std::string& name,
                              const std::string& file) {
   switch (type) {
-    case io::ElementType::f32: return torch::kFloat32;
-    case io::ElementType::f64: return torch::kFloat64;
-    case io::ElementType::f16: return torch::kFloat16;
-    case io::ElementType::bf16: return torch::kBFloat16;
-    default: break;
+    case io::ElementType::f32:
+      return torch::kFloat32;
+    case io::ElementType::f64:
+      return torch::kFloat64;
+    case io::ElementType::f16:
+      return torch::kFloat16;
+    case io::ElementType::bf16:
+      return torch::kBFloat16;
+    default:
+      break;
   }
   AIFT_EXPECT(false, ShapeError,
               "Tensor '{}' of {} holds integers, but the network has floating point numbers there; "
@@ -141,7 +146,7 @@ index_t classes_of(const io::Safetensors& weights, const ArchitectureEntry& entr
 
 void fill_from(Network& network, const io::Safetensors& weights, const std::string& file,
                std::string_view architecture, bool head) {
-  std::map<std::string, bool> known;  // name -> is it read
+  std::map<std::string, bool> known;            // name -> is it read
   std::vector<std::pair<Tensor, Tensor>> plan;  // destination, source
   for (const auto& [name, tensor] : named_tensors(network)) {
     const bool wanted = head || !is_head(network, tensor);
@@ -151,9 +156,10 @@ void fill_from(Network& network, const io::Safetensors& weights, const std::stri
     AIFT_EXPECT(view != nullptr, IoError,
                 "Tensor '{}' is missing in {}; the file does not hold weights of {}.", name, file,
                 architecture);
-    AIFT_EXPECT(std::ranges::equal(view->shape, tensor.sizes()), ShapeError,
-                "Tensor '{}' of {} must be {} for {}; got {}; these are weights of another network.",
-                name, file, shape_text(tensor.sizes()), architecture, view->describe());
+    AIFT_EXPECT(
+        std::ranges::equal(view->shape, tensor.sizes()), ShapeError,
+        "Tensor '{}' of {} must be {} for {}; got {}; these are weights of another network.", name,
+        file, shape_text(tensor.sizes()), architecture, view->describe());
     // from_blob does not write; the mapping is read only.
     const Tensor source =
         torch::from_blob(const_cast<std::byte*>(view->bytes.data()), tensor.sizes(),
@@ -229,10 +235,10 @@ ModuleModel::ModuleModel(std::shared_ptr<Network> network, ModelInfo info, index
     : network_(std::move(network)), info_(std::move(info)), fits_(fits) {
   AIFT_EXPECT(network_ != nullptr, ValueError, "A ModuleModel needs a network; got none.");
   const Network::Head head = network_->head();
-  AIFT_EXPECT(head.weight.dim() == 2 && head.bias.dim() == 1 &&
-                  head.bias.size(0) == head.weight.size(0),
-              ShapeError, "The head must be [K, d] weights and [K] bias; got {} and {}.",
-              shape_text(head.weight.sizes()), shape_text(head.bias.sizes()));
+  AIFT_EXPECT(
+      head.weight.dim() == 2 && head.bias.dim() == 1 && head.bias.size(0) == head.weight.size(0),
+      ShapeError, "The head must be [K, d] weights and [K] bias; got {} and {}.",
+      shape_text(head.weight.sizes()), shape_text(head.bias.sizes()));
   info_.classes = head.weight.size(0);
   info_.feature_size = head.weight.size(1);
   AIFT_EXPECT(info_.classes >= 2, ShapeError, "A model needs two classes or more; got {}.",
@@ -263,9 +269,9 @@ void ModuleModel::predict(std::span<const float> patches, index_t n, std::span<f
   const Network::Head head = network_->head();
   for (index_t first = 0; first < n; first += kForwardBatch) {
     const index_t count = std::min(kForwardBatch, n - first);
-    const Tensor x = torch::from_blob(
-        const_cast<float*>(patches.data() + first * input.elements()),
-        {count, input.channels, input.height, input.width}, torch::kFloat32);
+    const Tensor x =
+        torch::from_blob(const_cast<float*>(patches.data() + first * input.elements()),
+                         {count, input.channels, input.height, input.width}, torch::kFloat32);
     const Tensor f = predictor_(x).contiguous();
     const Tensor z = torch::linear(f, head.weight, head.bias).contiguous();
     AIFT_EXPECT(z.numel() == count * info_.classes && f.numel() == count * info_.feature_size,
@@ -380,10 +386,11 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& file, const LoadO
   if (is_zip(file)) return load_script_model(file, options);
   const io::Safetensors weights = io::read_safetensors(file);
   ModelInfo info = info_of(weights.metadata(), file.string());
-  AIFT_EXPECT(!info.architecture.empty(), IoError,
-              "{} does not say of which architecture it is (metadata 'architecture'); write it with "
-              "scripts/convert_weights.py, or load it with the name of its architecture.",
-              file.string());
+  AIFT_EXPECT(
+      !info.architecture.empty(), IoError,
+      "{} does not say of which architecture it is (metadata 'architecture'); write it with "
+      "scripts/convert_weights.py, or load it with the name of its architecture.",
+      file.string());
   const ArchitectureEntry& entry = architecture_entry(info.architecture);
   if (options.input_size > 0) info.input.height = info.input.width = options.input_size;
   if (info.input.height == 0 || info.input.width == 0)

@@ -60,7 +60,8 @@ SamePadding same_padding(std::int64_t extent, std::int64_t kernel, std::int64_t 
 Tensor cut(const Tensor& x, const SamePadding& rows, const SamePadding& columns) {
   Tensor y = x;
   if (y.size(2) != rows.output) y = y.slice(2, rows.dropped, rows.dropped + rows.output);
-  if (y.size(3) != columns.output) y = y.slice(3, columns.dropped, columns.dropped + columns.output);
+  if (y.size(3) != columns.output)
+    y = y.slice(3, columns.dropped, columns.dropped + columns.output);
   return y;
 }
 
@@ -84,8 +85,9 @@ struct ConvNorm {
     const SamePadding columns = same_padding(x.size(3), kernel, stride);
     Tensor y;
     if (batch_statistics) {
-      y = cut(torch::conv2d(x, conv->weight, {}, stride, {rows.padding, columns.padding}, 1, groups),
-              rows, columns);
+      y = cut(
+          torch::conv2d(x, conv->weight, {}, stride, {rows.padding, columns.padding}, 1, groups),
+          rows, columns);
       y = torch::batch_norm(y, norm->weight, norm->bias, norm->running_mean, norm->running_var,
                             true, norm->options.momentum().value(), norm->options.eps(), false);
     } else {
@@ -161,9 +163,9 @@ struct CompiledStage {
   bool pool = false;
 };
 
-/// oneDNN's convolution with a fused activation, which LibTorch offers to its own compiler: one pass
-/// over memory where convolution and ReLU6 take two. Called through the dispatcher by schema, so
-/// that a LibTorch without it only costs speed.
+/// oneDNN's convolution with a fused activation, which LibTorch offers to its own compiler: one
+/// pass over memory where convolution and ReLU6 take two. Called through the dispatcher by schema,
+/// so that a LibTorch without it only costs speed.
 class FusedConvolution {
  public:
   FusedConvolution() {
@@ -241,8 +243,8 @@ class CompiledNetwork {
       for (CompiledLayer& layer : stage.layers) {
         layer.rows = same_padding(height, layer.kernel, layer.stride);
         layer.columns = same_padding(width, layer.kernel, layer.stride);
-        layer.packed = fused_.pack(
-            layer, {input.size(0), layer.weight.size(1) * layer.groups, height, width});
+        layer.packed =
+            fused_.pack(layer, {input.size(0), layer.weight.size(1) * layer.groups, height, width});
         height = layer.rows.output;
         width = layer.columns.output;
       }
@@ -393,8 +395,8 @@ std::shared_ptr<Network> make_efficientnet_lite0(index_t classes) {
 const std::vector<ArchitectureEntry>& architecture_entries() {
   static const std::vector<ArchitectureEntry> entries = {
       {{"efficientnet_lite0",
-        "EfficientNet-Lite0: small, quick on a CPU, no squeeze and excitation", kFeatures, 224,
-        18, 3371008, "efficientnet_lite0-imagenet.safetensors"},
+        "EfficientNet-Lite0: small, quick on a CPU, no squeeze and excitation", kFeatures, 224, 18,
+        3371008, "efficientnet_lite0-imagenet.safetensors"},
        "_fc",
        &make_efficientnet_lite0},
   };
@@ -408,8 +410,8 @@ const ArchitectureEntry& architecture_entry(std::string_view name) {
     known += (known.empty() ? "" : ", ") + entry.facts.name;
   }
   AIFT_EXPECT(false, ValueError,
-              "Unknown architecture '{}'; known are {}, and any TorchScript file by its path.", name,
-              known);
+              "Unknown architecture '{}'; known are {}, and any TorchScript file by its path.",
+              name, known);
   return architecture_entries().front();
 }
 

@@ -115,10 +115,11 @@ class ScriptModel final : public Model {
     try {
       value = module_.forward({x});
     } catch (const std::exception& error) {
-      AIFT_EXPECT(false, ValueError,
-                  "The TorchScript model {} could not process patches of {} x {} x {} ({}); give the "
-                  "input size that it was made for.",
-                  file_, x.size(1), x.size(2), x.size(3), last_line(error));
+      AIFT_EXPECT(
+          false, ValueError,
+          "The TorchScript model {} could not process patches of {} x {} x {} ({}); give the "
+          "input size that it was made for.",
+          file_, x.size(1), x.size(2), x.size(3), last_line(error));
     }
     Output out;
     if (value.isTensor()) {
@@ -166,10 +167,11 @@ std::unique_ptr<Model> load_script_model(const std::filesystem::path& file,
     return std::make_unique<ScriptModel>(torch::jit::load(file.string(), torch::kCPU),
                                          file.string(), std::move(info));
   } catch (const c10::Error&) {
-    AIFT_EXPECT(false, IoError,
-                "{} is not a TorchScript module; a state_dict saved by Python becomes readable with "
-                "scripts/convert_weights.py --from.",
-                file.string());
+    AIFT_EXPECT(
+        false, IoError,
+        "{} is not a TorchScript module; a state_dict saved by Python becomes readable with "
+        "scripts/convert_weights.py --from.",
+        file.string());
   }
   return nullptr;
 }

@@ -39,8 +39,8 @@ class Pictures final : public ImageSource {
         for (index_t c = 0; c < 3; ++c) {
           const index_t at = (y * kSize + x) * 3 + c;
           const double ground = 90 + 20 * static_cast<double>(c);
-          const double value =
-              (inside ? 200 - 10 * static_cast<double>(c) : ground) + random.uniform(10 + at, -25, 25);
+          const double value = (inside ? 200 - 10 * static_cast<double>(c) : ground) +
+                               random.uniform(10 + at, -25, 25);
           image.pixels[static_cast<std::size_t>(at)] =
               static_cast<std::uint8_t>(std::clamp(value, 0.0, 255.0));
         }
@@ -99,8 +99,8 @@ class PlainAugmenter final : public Augmenter {
  private:
   static float pixel(const Image& image, double u, double v, index_t c) {
     const auto place = [](double w, index_t extent) {
-      return std::clamp<index_t>(
-          static_cast<index_t>((w + 1) / 2 * static_cast<double>(extent)), 0, extent - 1);
+      return std::clamp<index_t>(static_cast<index_t>((w + 1) / 2 * static_cast<double>(extent)), 0,
+                                 extent - 1);
     };
     const index_t x = place(u, image.width);
     const index_t y = place(v, image.height);
@@ -112,7 +112,7 @@ class PlainAugmenter final : public Augmenter {
 };
 
 /// A network of a user's own: three convolutions with batch norm, 12 features.
-class SmallNetwork final : public nn::Network {
+class __attribute__((visibility("hidden"))) SmallNetwork final : public nn::Network {
  public:
   static constexpr index_t kFeatures = 12;
   explicit SmallNetwork(index_t classes) {
@@ -205,7 +205,8 @@ inline double accuracy(const Model& model, const SmallRound& set) {
   index_t right = 0;
   for (index_t i = 0; i < n; ++i) {
     const auto row = logits.begin() + static_cast<std::ptrdiff_t>(i * model.info().classes);
-    const auto best = std::max_element(row, row + static_cast<std::ptrdiff_t>(model.info().classes));
+    const auto best =
+        std::max_element(row, row + static_cast<std::ptrdiff_t>(model.info().classes));
     right += best - row == set.samples[static_cast<std::size_t>(i)].label ? 1 : 0;
   }
   return static_cast<double>(right) / static_cast<double>(n);

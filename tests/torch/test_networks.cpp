@@ -8,12 +8,12 @@
 
 #include "tests/support/catch.hpp"
 
+#include <torch/script.h>
 #include <aift/core/error.hpp>
 #include <aift/io/safetensors.hpp>
 #include <aift/torch/models.hpp>
 #include <aift/torch/module_model.hpp>
 #include <aift/torch/settings_guard.hpp>
-#include <torch/script.h>
 
 using aift::index_t;
 using Catch::Matchers::ContainsSubstring;
@@ -58,8 +58,8 @@ double relative_difference(const A& got, const B& expected) {
   double difference = 0;
   for (std::size_t i = 0; i < expected.size(); ++i) {
     largest = std::max(largest, std::abs(static_cast<double>(expected[i])));
-    difference = std::max(
-        difference, std::abs(static_cast<double>(got[i]) - static_cast<double>(expected[i])));
+    difference = std::max(difference,
+                          std::abs(static_cast<double>(got[i]) - static_cast<double>(expected[i])));
   }
   return difference / largest;
 }
@@ -137,7 +137,8 @@ TEST_CASE("EfficientNet-Lite0 gives the Python package's logits and features wit
   }
 }
 
-TEST_CASE("an untrained model is the same for the same seed and leaves LibTorch's generator alone") {
+TEST_CASE(
+    "an untrained model is the same for the same seed and leaves LibTorch's generator alone") {
   torch::manual_seed(5);
   const auto before = torch::rand({4});
   torch::manual_seed(5);
@@ -275,7 +276,8 @@ TEST_CASE("weights that do not fit are refused, naming the first offending tenso
     for (auto& v : t)
       if (v.name == "_bn0.weight") v.type = aift::io::ElementType::i32;
   });
-  CHECK_THROWS_WITH(load(type), ContainsSubstring("'_bn0.weight'") && ContainsSubstring("integers"));
+  CHECK_THROWS_WITH(load(type),
+                    ContainsSubstring("'_bn0.weight'") && ContainsSubstring("integers"));
 
   const auto extra = edited(good, dir / "extra.safetensors", [&](Tensors& t, Metadata&) {
     t.push_back(aift::io::tensor_view<float>("_blocks.16._bn1.weight", one, {1}));
@@ -312,11 +314,12 @@ TEST_CASE("ImageNet weights are found through the environment, or the way to the
     const Environment weights("AIFT_WEIGHTS_DIR", dir.path().string());
     CHECK(nn::weights_folder() == dir.path());
     CHECK_THROWS_AS(nn::find_weights("efficientnet_lite0"), aift::IoError);
-    CHECK_THROWS_WITH(nn::find_weights("efficientnet_lite0"),
-                      ContainsSubstring("scripts/bootstrap") &&
-                          ContainsSubstring("AIFT_WEIGHTS_DIR"));
+    CHECK_THROWS_WITH(
+        nn::find_weights("efficientnet_lite0"),
+        ContainsSubstring("scripts/bootstrap") && ContainsSubstring("AIFT_WEIGHTS_DIR"));
     dir.write("efficientnet_lite0-imagenet.safetensors", "x");
-    CHECK(nn::find_weights("efficientnet_lite0") == dir / "efficientnet_lite0-imagenet.safetensors");
+    CHECK(nn::find_weights("efficientnet_lite0") ==
+          dir / "efficientnet_lite0-imagenet.safetensors");
     CHECK_THROWS_AS(nn::find_weights("vgg"), aift::ValueError);
   }
   const Environment none("AIFT_WEIGHTS_DIR", "");

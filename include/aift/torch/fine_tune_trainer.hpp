@@ -29,7 +29,8 @@ enum class Guard : std::uint8_t {
   folds,  ///< the probe where grouped folds of the labelled data show that tuning does harm
 };
 
-/// What "better" means to the guard; both over held-out candidates, mean probability of their views.
+/// What "better" means to the guard; both over held-out candidates, mean probability of their
+/// views.
 enum class GuardMetric : std::uint8_t {
   auc,       ///< as Metrics::auc
   log_loss,  ///< with every class weighing the same, as the training
@@ -38,7 +39,7 @@ enum class GuardMetric : std::uint8_t {
 /// Every number of the recipe. The defaults are the default recipe.
 struct FineTuneOptions {
   // What is done.
-  bool probe = true;   ///< fit the head as a linear probe first; false: the parent's head
+  bool probe = true;  ///< fit the head as a linear probe first; false: the parent's head
   /// A parent that a fit has made for the same classes starts with its own head instead of a probe:
   /// its features were fitted to these very candidates, a new head on them would be too sure.
   bool continue_head = true;
@@ -47,12 +48,13 @@ struct FineTuneOptions {
   index_t refit_min_samples = 60;  ///< no refit below this number of labelled candidates
 
   // The views that head and network are trained on.
-  index_t views = 0;  ///< of each candidate; 0: 16 up to 40 labelled candidates, 8 up to 200, else 4
+  index_t views =
+      0;  ///< of each candidate; 0: 16 up to 40 labelled candidates, 8 up to 200, else 4
   /// A fresh view each time a candidate is drawn, instead of the same `views` again and again. The
   /// frozen stages are then computed in every step.
   bool fresh_views = false;
-  /// What the frozen stages give for all views is kept in memory up to this size; beyond it the views
-  /// are fresh.
+  /// What the frozen stages give for all views is kept in memory up to this size; beyond it the
+  /// views are fresh.
   std::int64_t cache_bytes = std::int64_t{1} << 30;
 
   // The probe.
@@ -71,12 +73,12 @@ struct FineTuneOptions {
   index_t steps = 0;
   double continued_rate = 2.0 / 3;   ///< factor of both rates when the parent's head goes on
   double continued_steps = 2.0 / 3;  ///< factor of the steps in that case
-  index_t batch = 32;           ///< patches per step
+  index_t batch = 32;                ///< patches per step
   double warmup = 0.1;          ///< share of the steps with a rising rate; cosine to 0 afterwards
   bool balance_classes = true;  ///< every class equally often, whatever its size
   BatchNorm batch_norm = BatchNorm::frozen;
   bool train_norms = false;    ///< also scale and shift of batch norm (parameters of rank 1)
-  double dropout = 0;          ///< of the pooled features, [0, 1); masks by Philox
+  double dropout = 0.3;        ///< of the pooled features, [0, 1); masks by Philox
   double label_smoothing = 0;  ///< [0, 1)
   double clip_norm = 0;        ///< gradients are scaled down to this norm; 0: never
   /// Stages from the input that stay as they are; -1: 6 (a third of EfficientNet-Lite0) below
@@ -89,21 +91,28 @@ struct FineTuneOptions {
   /// -1: 0.5 with 20 labelled candidates or fewer, 1 with 400 or more, a line in ln n between.
   double mix = -1;
 
+  /// Scale and bias of the result's logits are fitted so that it is as sure of the labelled views
+  /// as the probe, whose shrinkage is cross-validated: a tuned network has no errors left to learn
+  /// humility from, and mixing weights shifts the logits. The order by one class against another
+  /// stays. Not without a probe, nor after `refit`.
+  bool calibrate = true;
+
   // Early stopping.
   double holdout = 0;                 ///< share of the labelled data held out, [0, 0.5]; 0: none
   index_t holdout_min_samples = 100;  ///< no hold-out below this number of labelled candidates
   index_t check_every = 10;           ///< steps between looks at the hold-out
   index_t patience = 3;               ///< looks without a lower log loss before it stops
 
-  // The guard. It hands back the probe when the tuned network is worse on held-out candidates by more
-  // than guard_tolerance and by more than guard_errors standard errors of the mean over folds: it is
-  // there for collapses, as small sets cannot show small differences.
+  // The guard. It hands back the probe when the tuned network is worse on held-out candidates by
+  // more than guard_tolerance and by more than guard_errors standard errors of the mean over folds:
+  // it is there for collapses, as small sets cannot show small differences. A tuned network that
+  // contradicts the probe on the labelled views (logit_scale <= 0) is never kept.
   Guard guard = Guard::folds;
   GuardMetric guard_metric = GuardMetric::auc;
   index_t guard_min_samples = 60;  ///< below this number of labelled candidates it cannot judge
   index_t guard_folds = 2;
-  double guard_steps = 0.6;   ///< steps in each fold, as a share of those of the training
-  index_t guard_views = 1;    ///< views of a held-out candidate that are looked at
+  double guard_steps = 0.6;  ///< steps in each fold, as a share of those of the training
+  index_t guard_views = 1;   ///< views of a held-out candidate that are looked at
   double guard_tolerance = 0.02;
   double guard_errors = 2;
 
@@ -116,15 +125,16 @@ struct FineTuneOptions {
 /// All that a fit made: for studies that compare the stages of the recipe.
 struct FineTuneResult {
   std::unique_ptr<Model> model;  ///< what fit() hands back: the guard's choice
-  std::unique_ptr<Model> probe;  ///< the parent's network with the probe as head; null if none was fitted
+  std::unique_ptr<Model>
+      probe;  ///< the parent's network with the probe as head; null if none was fitted
   std::unique_ptr<Model> tuned;  ///< the tuned network, unguarded; null without tune
   bool tuned_chosen = false;     ///< whether `model` is the tuned one
   FitReport report;
 };
 
 /// Fine-tunes a network of this part: the head as a linear probe, everything from there at a small
-/// rate, part of the way back towards the start, and a guard that compares with the probe (never on the
-/// test set).
+/// rate, part of the way back towards the start, and a guard that compares with the probe (never on
+/// the test set).
 ///
 /// The recipe: the head is convex in its weights, so the start cannot be a bad minimum, and the
 /// network's features are not destroyed by gradients of a random head. With few labels tuning can
@@ -132,15 +142,17 @@ struct FineTuneResult {
 /// Works on models made by aift::nn (make_model, load_model, load_pretrained, ModuleModel).
 /// views   Purpose::probe as far as the augmenter has them, beyond that Purpose::training of the
 ///         round; fresh ones Purpose::training
-/// parent  its head is the start where `continue_head` or the lack of a probe says so, and shape and
+/// parent  its head is the start where `continue_head` or the lack of a probe says so, and shape
+/// and
 ///         class names agree
 /// report  facts, in this order where they apply: samples, views, frozen_stages, probe_l2,
 ///         probe_log_loss (cross-validated), start (probe, parent), steps, loss_first, loss_last,
-///         holdout_log_loss, best_step, mix, refit_l2, guard, guard_probe_auc, guard_tuned_auc,
-///         guard_probe_log_loss, guard_tuned_log_loss, seconds_views, seconds_probe, seconds_tune,
-///         seconds_guard, seconds
+///         holdout_log_loss, best_step, mix, logit_scale, refit_l2, guard, guard_probe_auc,
+///         guard_tuned_auc, guard_probe_log_loss, guard_tuned_log_loss, seconds_views,
+///         seconds_probe, seconds_tune, seconds_guard, seconds
 /// result  bit-identical for the same inputs, machine, build and number of threads
-/// throws  ValueError (no samples, a label out of range, one class only, parent of another library),
+/// throws  ValueError (no samples, a label out of range, one class only, parent of another
+/// library),
 ///         CancelledError between batches
 /// thread rule: one fit at a time per object; uses one worker thread for rendering
 class FineTuneTrainer final : public IncrementalTrainer {

@@ -14,13 +14,13 @@ namespace aift::nn {
 
 /// What a network of the library is, for lists and checks.
 struct Architecture {
-  std::string name;          ///< "efficientnet_lite0"
-  std::string summary;       ///< one line for people
-  index_t feature_size = 0;  ///< d of the pooled features
-  index_t input_size = 0;    ///< height and width it was published with, and the default
-  index_t stages = 0;        ///< parts that can be frozen one after another from the input on
-  std::int64_t parameters = 0;          ///< without the head
-  std::string weights_file;  ///< name of the ImageNet weights below the weights folder, or empty
+  std::string name;             ///< "efficientnet_lite0"
+  std::string summary;          ///< one line for people
+  index_t feature_size = 0;     ///< d of the pooled features
+  index_t input_size = 0;       ///< height and width it was published with, and the default
+  index_t stages = 0;           ///< parts that can be frozen one after another from the input on
+  std::int64_t parameters = 0;  ///< without the head
+  std::string weights_file;     ///< name of the ImageNet weights below the weights folder, or empty
 };
 
 /// The networks that make_model, load_pretrained and load_model know, sorted by name.

@@ -16,7 +16,8 @@
 namespace aift::nn {
 
 /// A network that can be fine-tuned: stages from the input on, pooled features, a linear head.
-/// For people who bring their own torch::nn module; the only header of the part that shows LibTorch.
+/// For people who bring their own torch::nn module; the only header of the part that shows
+/// LibTorch.
 ///
 /// Batch norm follows torch::nn::Module::train(): in evaluation mode run() uses the running
 /// statistics (and lets gradients through), in training mode those of the batch.
@@ -51,10 +52,11 @@ void copy_tensors(const Network& from, Network& to, bool head = true);
 
 /// A Network as a Model: prediction, files, copies.
 ///
-/// file  safetensors: every parameter and buffer under its name, metadata aift_format, aift_version,
+/// file  safetensors: every parameter and buffer under its name, metadata aift_format,
+/// aift_version,
 ///       architecture, classes, class_name_<k>, input_channels, input_height, input_width,
-///       input_mean, input_std, fits. load_model reads it when the architecture is one of the library;
-///       with a network of your own, make it and call load_tensors.
+///       input_mean, input_std, fits. load_model reads it when the architecture is one of the
+///       library; with a network of your own, make it and call load_tensors.
 /// thread rule: one call at a time per object
 class ModuleModel final : public Model {
  public:
@@ -95,8 +97,8 @@ void load_tensors(Network& network, const std::filesystem::path& file,
 /// 18 stages: stem, 16 inverted bottlenecks, head convolution with pooling. Features: 1280.
 ///
 /// Source: Tan and Le, ICML 2019 (EfficientNet); the Lite variant of the TensorFlow TPU models: no
-/// squeeze and excitation, ReLU6, stem and head not scaled. Padding "same" as in TensorFlow: when it
-/// is odd, the extra row and column lie at the bottom and right; computed from the actual input
+/// squeeze and excitation, ReLU6, stem and head not scaled. Padding "same" as in TensorFlow: when
+/// it is odd, the extra row and column lie at the bottom and right; computed from the actual input
 /// size, which for multiples of 32 equals the package's padding for its fixed 224.
 [[nodiscard]] std::shared_ptr<Network> make_efficientnet_lite0(index_t classes);
 
