@@ -43,9 +43,8 @@ void list_architectures() {
                architecture.input_size, weights);
   }
   fmt::print(
-      "\nAlso: a .safetensors file of one of these, or a TorchScript file (.pt). A TorchScript "
-      "file "
-      "is code: use only what you trust.\n");
+      "\n`aift run --model` takes one of these names or a .safetensors file of such a network; the "
+      "library also predicts with TorchScript files.\n");
 #else
   throw ValueError(
       "This aift was built without LibTorch and has no networks; configure with "

@@ -97,9 +97,9 @@ std::string content_of(const fs::path& file) {
 
 /// The network that is fine-tuned, and what a run needs to know to make it again.
 struct Network {
-  std::string architecture;  ///< empty: a TorchScript file
-  fs::path weights;          ///< empty: untrained, or a TorchScript file
-  std::string description;   ///< for the fingerprint
+  std::string architecture;
+  fs::path weights;         ///< empty: untrained
+  std::string description;  ///< for the fingerprint
 };
 
 /// Finds what --model and --weights name without loading it. Fills config.weights.
@@ -119,16 +119,18 @@ Network find_network(RunConfig& config) {
         fs::is_regular_file(config.model, error), IoError,
         "--model {} is not there; give a file or one of the names that `aift models` lists.",
         config.model);
-    if (fs::path(config.model).extension() == ".safetensors") {
-      const auto metadata = io::read_safetensors(config.model).metadata();
-      const auto at = metadata.find("architecture");
-      AIFT_EXPECT(at != metadata.end(), IoError,
-                  "{} does not say of which architecture it is; name one with --model and give the "
-                  "file to --weights.",
-                  config.model);
-      network.architecture = nn::architecture(at->second).name;
-      network.weights = config.model;
-    }
+    AIFT_EXPECT(fs::path(config.model).extension() == ".safetensors", ValueError,
+                "--model {} is no safetensors file, and a TorchScript file can predict but not be "
+                "fine-tuned; give one of the names that `aift models` lists, with --weights.",
+                config.model);
+    const auto metadata = io::read_safetensors(config.model).metadata();
+    const auto at = metadata.find("architecture");
+    AIFT_EXPECT(at != metadata.end(), IoError,
+                "{} does not say of which architecture it is; name one with --model and give the "
+                "file to --weights.",
+                config.model);
+    network.architecture = nn::architecture(at->second).name;
+    network.weights = config.model;
     network.description = content_of(config.model);
     return network;
   }
@@ -155,21 +157,14 @@ Network find_network(RunConfig& config) {
 std::unique_ptr<Model> load_network(const RunConfig& config, const Network& network,
                                     const std::vector<std::string>& class_names) {
   const auto classes = static_cast<index_t>(class_names.size());
-  std::unique_ptr<Model> model;
-  if (network.architecture.empty()) {
-    model =
-        nn::load_model(config.model, {.input_size = config.input_size, .class_names = class_names});
-    AIFT_EXPECT(model->info().classes == classes, ShapeError,
-                "--model {} has {} outputs, the data set {} classes; give a model with one output "
-                "per class.",
-                config.model, model->info().classes, classes);
-    return model;
-  }
-  model = network.weights.empty()
-              ? nn::make_model(network.architecture, classes, config.input_size, config.seed)
-              : nn::load_pretrained(network.architecture, network.weights, classes,
-                                    config.input_size, config.seed);
-  return nn::with_class_names(*model, class_names);
+  std::unique_ptr<Model> model =
+      network.weights.empty()
+          ? nn::make_model(network.architecture, classes, config.input_size, config.seed)
+          : nn::load_pretrained(network.architecture, network.weights, classes, config.input_size,
+                                config.seed);
+  // A head for other classes keeps their names: the trainer then makes a new one.
+  const bool own_head = static_cast<index_t>(model->info().class_names.size()) == classes;
+  return own_head ? std::move(model) : nn::with_class_names(*model, class_names);
 }
 
 StartFrom start_from(const std::string& word) {
@@ -278,7 +273,7 @@ void run_to_end(const RunArguments& arguments, bool& begun) {
   const ImageAugmenter augmenter(config.augment_options(model->info().input));
   std::unique_ptr<Model> first_model;
   std::optional<ImageAugmenter> first_augmenter;
-  if (config.first == "imagenet" && !network.architecture.empty()) {
+  if (config.first == "imagenet") {
     first_model = nn::load_pretrained(network.architecture, network.weights, 0, config.input_size);
     first_augmenter.emplace(config.augment_options(first_model->info().input));
   }
@@ -477,7 +472,7 @@ void add_run_command(CLI::App& app) {
 
   group = "Who learns";
   add("--model", &RunConfig::model,
-      "A name that `aift models` lists, a .safetensors or a TorchScript file", "NAME|FILE")
+      "A name that `aift models` lists, or a .safetensors file of such a network", "NAME|FILE")
       ->group(group);
   add("--weights", &RunConfig::weights,
       "imagenet, none or a .safetensors file; by default imagenet", "NAME|FILE")

@@ -165,7 +165,9 @@ TEST_CASE("bad options are refused before anything is written", "[app][run]") {
   refused({"--test-share", "nan"}, "--test-share");
   refused({"--max-bad", "2"}, "--max-bad");
   refused({"--weights", (dir / "none.safetensors").string()}, "none.safetensors");
-  refused({"--model", (dir / "none.pt").string()}, "--model");
+  refused({"--model", (dir / "none.pt").string()}, "none.pt is not there");
+  refused({"--model", dir.write("module.pt", "PK").string(), "--weights", "none"},
+          "a TorchScript file can predict but not be fine-tuned");
 
   // weights of another architecture
   const std::vector<float> values(6, 1.0F);
@@ -357,11 +359,14 @@ TEST_CASE("interrupted or killed at any moment, a run goes on to the same end",
   const TempDir dir;
   const fs::path data = write_image_set(dir, "data", 14);
   const fs::path whole = dir / "whole";
-  REQUIRE(run_aift(small_run(data, whole)).status == 0);
+  const auto two_rounds = [&](const fs::path& folder) {
+    return small_run(data, folder) + Arguments{"--rounds", "2"};
+  };
+  REQUIRE(run_aift(two_rounds(whole)).status == 0);
   const fs::path out = dir / "cut";
 
   const auto cut = [&](const char* file, int signal) {
-    BackgroundProgram program(small_run(data, out));
+    BackgroundProgram program(two_rounds(out));
     REQUIRE(program.wait_until([&] { return fs::exists(out / file); }));
     program.signal(signal);
     return program.finish();
@@ -397,7 +402,7 @@ TEST_CASE("interrupted or killed at any moment, a run goes on to the same end",
        {"config.toml", "state.json", "model-000.safetensors", "model-001.safetensors"}) {
     CAPTURE(file);
     CHECK(cut(file, SIGKILL).status == 128 + SIGKILL);
-    check_end(small_run(data, out) + Arguments{"--resume"});
+    check_end(two_rounds(out) + Arguments{"--resume"});
   }
 }
 
@@ -418,6 +423,13 @@ TEST_CASE("variants of the loop run to their end", "[app][run][slow]") {
   ends_well({"--start", "scratch", "--selector", "entropy"});
   ends_well({"--start", "pretrained", "--train-set", "hard", "--selector", "bald"});
   ends_well({"--train-set", "new", "--selector", "random", "--augment", "orientation=upright"});
+  // a model of an earlier run, with its own head
+  REQUIRE(run_aift(small_run(data, dir / "before") + Arguments{"--rounds", "1"}).status == 0);
+  ends_well({"--model", (dir / "before" / "model-000.safetensors").string()});
+  if (run_aift({"models"}).out.find("not found") == std::string::npos) {  // set up: real weights
+    CHECK_THAT(ends_well({"--weights", "imagenet", "--first", "imagenet"}),
+               ContainsSubstring("imagenet"));
+  }
   CHECK_THAT(ends_well({"--rounds", "0", "--max-labels", "8"}), ContainsSubstring("stopped: "));
   CHECK_THAT(ends_well({"--rounds", "0", "--target-auc", "0.01"}), ContainsSubstring("stopped: "));
 }
