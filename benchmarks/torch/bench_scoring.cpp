@@ -17,8 +17,10 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -146,10 +148,18 @@ ScoreTable score_pool(const Setting& s, const Pool& pool) {
   return table;
 }
 
-double seconds(const std::function<void()>& work) {
+/// What some work took: by the clock on the wall, and processor time of all threads.
+struct Cost {
+  double wall = 0;
+  double processor = 0;
+};
+
+Cost cost_of(const std::function<void()>& work) {
   const auto start = Clock::now();
+  const std::clock_t used = std::clock();
   work();
-  return std::chrono::duration<double>(Clock::now() - start).count();
+  return {std::chrono::duration<double>(Clock::now() - start).count(),
+          static_cast<double>(std::clock() - used) / CLOCKS_PER_SEC};
 }
 
 double median(std::vector<double> v) {
@@ -218,14 +228,16 @@ int run(int argc, char** argv) {
 
   bare();  // warm-up
   full();
-  std::vector<double> bare_rate, full_rate, ratio;
+  std::vector<double> bare_rate, full_rate, ratio, processor_ratio;
   for (index_t r = 0; r < arguments.number("repetitions", 7); ++r) {
-    const double b = seconds(bare);
-    const double f = seconds(full);
+    const Cost b = cost_of(bare);
+    const Cost f = cost_of(full);
     const index_t passes = (patches + s.batch - 1) / s.batch * s.batch;
-    bare_rate.push_back(static_cast<double>(passes) / b);
-    full_rate.push_back(static_cast<double>(patches) / f);
+    bare_rate.push_back(static_cast<double>(passes) / b.wall);
+    full_rate.push_back(static_cast<double>(patches) / f.wall);
     ratio.push_back(full_rate.back() / bare_rate.back());
+    processor_ratio.push_back(static_cast<double>(patches) / static_cast<double>(passes) *
+                              b.processor / f.processor);
   }
   std::vector<std::string> child = {"--data", arguments.values["data"]};
   for (const char* key : {"weights", "views", "input", "batch", "threads"})
@@ -244,10 +256,12 @@ int run(int argc, char** argv) {
       " \"bare_patches_per_second\": {:.4g}, \"bare_range\": {},\n"
       " \"scored_patches_per_second\": {:.4g}, \"scored_range\": {},\n"
       " \"ratio\": {:.4g}, \"ratio_range\": {},\n"
+      " \"processor_time_ratio\": {:.4g}, \"processor_time_ratio_range\": {},\n"
       " \"peak_bytes\": {:.0f}, \"peak_bytes_10x\": {:.0f}, \"memory_ratio\": {:.4g}}}\n",
       nn::torch_version(), nn::torch_threads(), n, s.views, format.height, s.batch, ratio.size(),
       median(bare_rate), range(bare_rate), median(full_rate), range(full_rate), median(ratio),
-      range(ratio), memory, memory10, memory10 / memory);
+      range(ratio), median(processor_ratio), range(processor_ratio), memory, memory10,
+      memory10 / memory);
   std::fputs(json.c_str(), stdout);
   if (arguments.values.contains("out")) io::write_file_atomically(arguments.values["out"], json);
   if (!temporary.empty()) std::filesystem::remove_all(temporary);

@@ -125,6 +125,7 @@ TEST_CASE("fine-tuning learns what a fixed network cannot, and tells what it did
 }
 
 TEST_CASE("two fits give identical weights and the parent stays as it was") {
+  const nn::SettingsGuard threads(2, true);
   const auto parent = small_model(2);
   const Tensors before = tensors(*parent);
   const SmallRound set(24, parent->info().input);
@@ -555,7 +556,7 @@ TEST_CASE("EfficientNet-Lite0 with ImageNet weights learns a task in one fit") {
   const SmallRound set(24, parent->info().input);
   const SmallRound test(60, parent->info().input, 1000);
   nn::FineTuneOptions options;
-  options.steps = 16;
+  options.steps = 8;
   options.views = 4;
   options.guard_steps = 0.4;
   options.guard_min_samples = 0;
@@ -567,7 +568,7 @@ TEST_CASE("EfficientNet-Lite0 with ImageNet weights learns a task in one fit") {
   CAPTURE(facts);
   CHECK(accuracy(*result.probe, test) > 0.75);
   CHECK(accuracy(*result.tuned, test) > 0.75);
-  CHECK(fact(result.report, "steps") == "16");
+  CHECK(fact(result.report, "steps") == "8");
   CHECK(number(result.report, "guard_tuned_auc") > 0.8);
 
   const aift::test::TempDir dir;

@@ -21,6 +21,10 @@ namespace nn = aift::nn;
 
 namespace {
 
+/// The pictures are so small that threads cost more than they give, above all when CTest runs
+/// several programs at once; tests that are about threads ask for them.
+[[maybe_unused]] const bool one_thread = (nn::set_torch_threads(1), true);
+
 /// The formula of expected/make_efficientnet_lite0.py, normalised.
 std::vector<float> picture(index_t size, index_t count = 1) {
   std::vector<float> out;
