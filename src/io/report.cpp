@@ -422,15 +422,24 @@ class Writer {
 
   void rounds(const RunRecord& run, int level) {
     put("<h{0} id='{1}'>What was asked, and why</h{0}>", level, anchor(run, "rounds"));
-    out_ +=
-        "<p>Before each round the network looks at several augmented views of every image that has "
-        "no label "
-        "yet. The views on the side of the majority are <strong>kept</strong>, the others "
-        "<strong>dropped</strong> as "
-        "probably misleading. <em>Entropy</em> says how unsure the network is on the kept views, "
-        "<em>diversity</em> how much it disagrees with itself between them. The images with the "
-        "highest "
-        "score are asked for.</p>";
+    const bool scored = std::any_of(run.rounds.begin(), run.rounds.end(), [](const Round& round) {
+      return std::any_of(round.picks.begin(), round.picks.end(),
+                         [](const Pick& pick) { return std::isfinite(pick.score); });
+    });
+    if (!scored) {
+      out_ += "<p>The images of this run were chosen without asking the network.</p>";
+    } else {
+      out_ +=
+          "<p>Before each round the network looks at several augmented views of every image that "
+          "has "
+          "no label "
+          "yet. The views on the side of the majority are <strong>kept</strong>, the others "
+          "<strong>dropped</strong> as "
+          "probably misleading. <em>Entropy</em> says how unsure the network is on the kept views, "
+          "<em>diversity</em> how much it disagrees with itself between them. The images with the "
+          "highest "
+          "score are asked for.</p>";
+    }
     if (!options_.images) {
       out_ += "<p>Pictures are left out of this report on request.</p>";
     } else {

@@ -115,7 +115,8 @@ std::string duration(double seconds) {
   if (!std::isfinite(seconds) || seconds < 0) return "n/a";
   if (seconds < 59.95) return fmt::format("{:.1f} s", seconds);
   const auto whole = static_cast<long long>(seconds + 0.5);
-  if (whole < 3600) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
+  if (whole < 600) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
+  if (whole < 3570) return fmt::format("{} min", (whole + 30) / 60);
   return fmt::format("{} h {:02} min", whole / 3600, whole / 60 % 60);
 }
 

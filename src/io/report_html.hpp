@@ -22,7 +22,7 @@ namespace aift::io::report {
 /// Three digits behind the point, "n/a" when not finite: for AUC, accuracy and probabilities.
 [[nodiscard]] std::string share(double value);
 
-/// Seconds as "8.2 s", "3 min 05 s", "2 h 11 min".
+/// Seconds as "8.2 s", "3 min 05 s", "42 min", "2 h 11 min".
 [[nodiscard]] std::string duration(double seconds);
 
 }  // namespace aift::io::report

@@ -355,6 +355,19 @@ TEST_CASE("a report shows a run that is not finished, or has no figures", "[repo
     const std::string html = fixture.html();
     CHECK_THAT(html, ContainsSubstring("<em>dropped</em>"));
   }
+  SECTION("a rule that makes no score") {
+    for (Json& round : fixture.state["rounds"]) {
+      Json& one = round["picks"][0];
+      one["score"] = one["entropy"] = one["diversity"] = nullptr;
+      one["kept"] = one["probabilities"] = Json::array();
+      one["patches"] = 0;
+      one["dominant"] = -1;
+    }
+    const std::string html = fixture.html();
+    CHECK_THAT(html, ContainsSubstring("without asking the network"));
+    CHECK(html.find("<strong>dropped</strong>") == std::string::npos);
+    CHECK(html.find("score <b>") == std::string::npos);
+  }
   SECTION("generated data") {
     fixture.config.insert(fixture.config.find("model ="), "synthetic = true\n");
     CHECK_THAT(fixture.html(), ContainsSubstring("Synthetic: this run used generated images"));
@@ -441,6 +454,10 @@ TEST_CASE("figures for people", "[report]") {
   CHECK(io::report::share(0.5) == "0.500");
   CHECK(io::report::duration(8.16) == "8.2 s");
   CHECK(io::report::duration(59.97) == "1 min 00 s");
+  CHECK(io::report::duration(599.4) == "9 min 59 s");
+  CHECK(io::report::duration(652) == "11 min");
+  CHECK(io::report::duration(3569) == "59 min");
+  CHECK(io::report::duration(3599.7) == "1 h 00 min");
   CHECK(io::report::duration(7865) == "2 h 11 min");
   CHECK(io::report::round_ticks(0, 120, 8) == std::vector<double>{0, 20, 40, 60, 80, 100, 120});
   CHECK(io::report::round_ticks(0, 10, 5) == std::vector<double>{0, 2, 4, 6, 8, 10});
