@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The default recipe of FineTuneTrainer against the linear probe alone.
 //
-//   bench_recipe --data manifest.csv --out recipe.csv [--weights w.safetensors] [--labels
-//   20,100,400]
-//                [--seeds 5] [--input 96] [--threads 2] [--test-share 0.5] [--set key=value]...
+//   bench_recipe --data manifest.csv --out recipe.csv [--weights w.safetensors]
+//                [--labels 20,100,400] [--first-seed 0] [--seeds 5] [--input 96] [--threads 2]
+//                [--test-share 0.5] [--set key=value]...
 //
 // Per seed the data are split into pool and test by whole groups; the labelled sets are nested, in
 // an order drawn by the seed. Test AUC on the identity view. One CSV row per (seed, labels),
@@ -112,13 +112,13 @@ int run(int argc, char** argv) {
   std::stringstream list(text("labels", "20,100,400"));
   for (std::string part; std::getline(list, part, ',');)
     sizes.push_back(std::stoll(part));
+  const index_t first_seed = std::stoll(text("first-seed", "0"));
   const index_t seeds = std::stoll(text("seeds", "5"));
 
   // What an earlier call has done.
   const std::string header =
-      "seed,labels,probe_auc,tuned_auc,guarded_auc,guard,probe_log_loss,tuned_log_loss,probe_"
-      "accuracy,"
-      "tuned_accuracy,guard_probe_auc,guard_tuned_auc,l2,steps,loss_last,logit_scale,seconds_views,"
+      "seed,labels,probe_auc,tuned_auc,guarded_auc,guard,probe_log_loss,tuned_log_loss,"
+      "probe_accuracy,tuned_accuracy,guard_probe_auc,guard_tuned_auc,l2,steps,loss_last,logit_scale,seconds_views,"
       "seconds_probe,seconds_tune,seconds_guard";
   std::map<std::pair<index_t, index_t>, Row> rows;
   {
@@ -139,7 +139,7 @@ int run(int argc, char** argv) {
     if (!there) std::ofstream(arguments["out"]) << header << "\n";
   }
 
-  for (index_t seed = 0; seed < seeds; ++seed) {
+  for (index_t seed = first_seed; seed < first_seed + seeds; ++seed) {
     const auto key = static_cast<std::uint64_t>(seed);
     const std::vector<std::uint8_t> is_test = grouped_test_split(
         data.groups, data.labels, data.classes(), std::stod(text("test-share", "0.5")), key);
@@ -203,7 +203,7 @@ int run(int argc, char** argv) {
   for (const index_t n : sizes) {
     std::vector<double> probe, tuned, guarded;
     index_t acted = 0;
-    for (index_t seed = 0; seed < seeds; ++seed) {
+    for (index_t seed = first_seed; seed < first_seed + seeds; ++seed) {
       const Row& row = rows.at({seed, n});
       probe.push_back(row.probe);
       tuned.push_back(row.tuned - row.probe);
