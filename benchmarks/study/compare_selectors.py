@@ -22,15 +22,18 @@ import statistics
 import subprocess
 import sys
 
+# Name in the tables: selector, its settings, further options of `aift run`.
 SELECTORS = {
-    "random": ["random"],
-    "entropy a=1/4": ["entropy", "alpha=0.25"],
-    "diversity a=1/4": ["diversity", "alpha=0.25"],
-    "aift a=1/4": ["aift", "alpha=0.25"],
-    "aift a=1": ["aift", "alpha=1"],
-    "aift a=1/2": ["aift", "alpha=0.5"],
-    "aift a=1/2, ACFT draw": ["aift", "alpha=0.5", "pick=acft"],
-    "margin": ["margin", "alpha=1"],
+    "random": ("random", [], []),
+    "entropy a=1/4": ("entropy", ["alpha=0.25"], []),
+    "diversity a=1/2": ("diversity", ["alpha=0.5"], []),
+    "aift a=1/4": ("aift", ["alpha=0.25"], []),
+    "aift a=1/2": ("aift", ["alpha=0.5"], []),
+    "aift a=1": ("aift", ["alpha=1"], []),
+    "aift a=1/2, ACFT draw": ("aift", ["alpha=0.5", "pick=acft"], []),
+    "margin": ("margin", ["alpha=1"], []),
+    "random, from pretrained": ("random", [], ["--start", "pretrained"]),
+    "aift a=1, from pretrained": ("aift", ["alpha=1"], ["--start", "pretrained"]),
 }
 # Two-sided 95 % points of Student's t with 1, 2, ... degrees of freedom.
 T95 = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160,
@@ -72,7 +75,7 @@ def run_one(arguments, name: str, seed: int) -> str:
     if (folder / "state.json").is_file():
         command.append("--resume")
     else:
-        selector, *settings = SELECTORS[name]
+        selector, settings, options = SELECTORS[name]
         command += ["--data", str(arguments.out / f"seed{seed}" / "manifest.csv"),
                     "--model", arguments.model, "--weights", "imagenet", "--selector", selector,
                     "--first", "random", "--budget", str(arguments.budget),
@@ -80,7 +83,7 @@ def run_one(arguments, name: str, seed: int) -> str:
                     "--seed", str(seed), "--threads", str(arguments.threads)]
         for setting in settings:
             command += ["--set", setting]
-        command += arguments.extra
+        command += options + arguments.extra
     folder.mkdir(parents=True, exist_ok=True)
     log = folder.with_suffix(".log")
     with log.open("a", encoding="utf-8") as file:
@@ -158,7 +161,7 @@ def main() -> int:
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--model", default="efficientnet_lite0")
     parser.add_argument("--selectors", nargs="+", choices=SELECTORS,
-                        default=["random", "aift a=1/4", "aift a=1", "diversity a=1/4"])
+                        default=["random", "aift a=1/4", "aift a=1/2", "aift a=1"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3, 4, 5])
     parser.add_argument("--pool", type=int, default=600)
     parser.add_argument("--test", type=int, default=500)
