@@ -12,15 +12,14 @@ namespace detail {
 template <class L>
 AIFT_MATH typename L::Real exp_polynomial(typename L::Real r, typename L::Real r2,
                                           double /*format*/) noexcept {
-  const auto c = [](double x) { return L::real(x); };
-  auto even = L::fma(r2, c(0x1.af4ddd8487bd5p-26), c(0x1.71de023756570p-19));
-  auto odd = L::fma(r2, c(0x1.1f72fc7307c55p-29), c(0x1.27e4db67b4325p-22));
-  even = L::fma(r2, even, c(0x1.a01a01abe62ddp-13));
-  odd = L::fma(r2, odd, c(0x1.a01a01a6d7808p-16));
-  even = L::fma(r2, even, c(0x1.11111111100dfp-7));
-  odd = L::fma(r2, odd, c(0x1.6c16c16c162d6p-10));
-  even = L::fma(r2, even, c(0x1.5555555555557p-3));
-  odd = L::fma(r2, odd, c(0x1.5555555555556p-5));
+  auto even = L::fma(r2, L::real(0x1.af4ddd8487bd5p-26), L::real(0x1.71de023756570p-19));
+  auto odd = L::fma(r2, L::real(0x1.1f72fc7307c55p-29), L::real(0x1.27e4db67b4325p-22));
+  even = L::fma(r2, even, L::real(0x1.a01a01abe62ddp-13));
+  odd = L::fma(r2, odd, L::real(0x1.a01a01a6d7808p-16));
+  even = L::fma(r2, even, L::real(0x1.11111111100dfp-7));
+  odd = L::fma(r2, odd, L::real(0x1.6c16c16c162d6p-10));
+  even = L::fma(r2, even, L::real(0x1.5555555555557p-3));
+  odd = L::fma(r2, odd, L::real(0x1.5555555555556p-5));
   return L::fma(r, odd, even);
 }
 
@@ -28,10 +27,9 @@ AIFT_MATH typename L::Real exp_polynomial(typename L::Real r, typename L::Real r
 template <class L>
 AIFT_MATH typename L::Real exp_polynomial(typename L::Real r, typename L::Real r2,
                                           float /*format*/) noexcept {
-  const auto c = [](float x) { return L::real(x); };
-  auto even = L::fma(r2, c(0x1.a09ae6p-13F), c(0x1.111138p-7F));
-  const auto odd = L::fma(r2, c(0x1.6d31b2p-10F), c(0x1.5554fep-5F));
-  even = L::fma(r2, even, c(0x1.555556p-3F));
+  auto even = L::fma(r2, L::real(0x1.a09ae6p-13F), L::real(0x1.111138p-7F));
+  const auto odd = L::fma(r2, L::real(0x1.6d31b2p-10F), L::real(0x1.5554fep-5F));
+  even = L::fma(r2, even, L::real(0x1.555556p-3F));
   return L::fma(r, odd, even);
 }
 
