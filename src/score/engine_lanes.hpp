@@ -45,6 +45,7 @@ struct Across {
   V* largest;          // [q] confidences
   V* network;          // [q]
   V* patch;            // [q] entropies, where they are asked for
+  V* total;            // [K] of every class over all patches
   V* class_a;          // [K]
   V* class_b;          // [K]
   V* block_a;          // [K]
@@ -76,6 +77,7 @@ inline void carve_across(Carver& carver, const Job& job, Across<S>& s) {
   carver.take(s.largest, q);
   carver.take(s.network, q);
   carver.take(s.patch, q);
+  carver.take(s.total, k);
   carver.take(s.class_a, k);
   carver.take(s.class_b, k);
   carver.take(s.block_a, k);
@@ -135,7 +137,7 @@ struct Sums {
   typename S::Real least;  // smallest probability
 };
 
-/// Class sums over all patches in class_a (math/sum.hpp), checks of probabilities.
+/// Class sums over all patches in s.total (math/sum.hpp), checks of probabilities.
 template <class S, int kTwo>
 inline void survey_rows(const typename S::Real* p, index_t q, index_t all_classes, bool check,
                         typename S::Scalar tolerance, Across<S>& s, Sums<S>& sums) {
@@ -165,12 +167,12 @@ inline void survey_rows(const typename S::Real* p, index_t q, index_t all_classe
       a += block_a;
       b += block_b;
     }
-    s.class_a[0] = a;
-    s.class_a[1] = b;
+    s.total[0] = a;
+    s.total[1] = b;
     return;
   }
   for (index_t k = 0; k < classes; ++k)
-    s.class_a[k] = zero;
+    s.total[k] = zero;
   for (index_t first = 0; first < q; first += math::kPatchBlock) {
     const index_t last = smaller(q, first + math::kPatchBlock);
     for (index_t k = 0; k < classes; ++k)
@@ -187,16 +189,17 @@ inline void survey_rows(const typename S::Real* p, index_t q, index_t all_classe
       if (check) sums.bad |= ~(S::magnitude(add_tree(partial, classes) - one) <= limit);
     }
     for (index_t k = 0; k < classes; ++k)
-      s.class_a[k] += s.block_a[k];
+      s.total[k] += s.block_a[k];
   }
 }
 
-/// Entropies and the centred product of m patches; leaves mean_k P - P_0k in class_a. `kept_base`
-/// is read from logits only, `p` and s.v then hold P and w; from probabilities s.v is written.
-template <class S, int kTwo, bool kLogits, bool kNormal>
+/// Entropies and the centred product of m patches; leaves mean_k P - P_0k in class_a. From logits
+/// `p`, s.v and s.base hold P, w and log1p(r); from probabilities s.v is written. kSurvey (of two
+/// classes): does what survey_rows does as well.
+template <class S, int kTwo, bool kLogits, bool kNormal, bool kSurvey>
 inline void score_rows(const typename S::Real* p, index_t m, index_t all_classes,
-                       typename S::Scalar eps_value, bool patches_wanted, Across<S>& s,
-                       Sums<S>& sums) {
+                       typename S::Scalar eps_value, typename S::Scalar tolerance,
+                       bool patches_wanted, Across<S>& s, Sums<S>& sums) {
   using T = typename S::Scalar;
   using V = typename S::Real;
   const index_t classes = kTwo != 0 ? 2 : all_classes;
@@ -214,9 +217,13 @@ inline void score_rows(const typename S::Real* p, index_t m, index_t all_classes
     V a1 = zero;
     V b0 = zero;
     V b1 = zero;
+    V class0 = zero;
+    V class1 = zero;
     for (index_t first = 0; first < m; first += math::kPatchBlock) {
       const index_t last = smaller(m, first + math::kPatchBlock);
       V entropy = zero;
+      V class_block0 = zero;
+      V class_block1 = zero;
       V block_a0 = zero;
       V block_a1 = zero;
       V block_b0 = zero;
@@ -224,6 +231,12 @@ inline void score_rows(const typename S::Real* p, index_t m, index_t all_classes
       for (index_t j = first; j < last; ++j) {
         const V x = p[2 * j];
         const V y = p[2 * j + 1];
+        if constexpr (kSurvey) {
+          sums.bad |= ~(S::magnitude((x + y) - S::real(T{1})) <= S::real(tolerance));
+          sums.least = S::min(sums.least, S::min(x, y));
+          class_block0 += x;
+          class_block1 += y;
+        }
         const V lx = kLogits ? v[2 * j] : log_of<S, kNormal>(x, eps);
         const V ly = kLogits ? v[2 * j + 1] : log_of<S, kNormal>(y, eps);
         if constexpr (!kLogits) {
@@ -239,6 +252,8 @@ inline void score_rows(const typename S::Real* p, index_t m, index_t all_classes
         block_b1 += ly - v1;
       }
       sums.entropy += entropy;
+      class0 += class_block0;
+      class1 += class_block1;
       a0 += block_a0;
       a1 += block_a1;
       b0 += block_b0;
@@ -264,6 +279,10 @@ inline void score_rows(const typename S::Real* p, index_t m, index_t all_classes
       total1 += block1;
     }
     sums.product = (total0 + total1) + zero;
+    if constexpr (kSurvey) {
+      s.total[0] = class0;
+      s.total[1] = class1;
+    }
     return;
   }
 
@@ -551,7 +570,15 @@ inline bool score_group(const Job& job, const index_t* index, int used, index_t 
   stage_rows<S>(job.chunk.dtype, from, q * classes, s.stage);
   if constexpr (kLogits) softmax_across<S, kTwo>(q, classes, s, sums);
   const V* p = kLogits ? s.p : s.stage;
-  survey_rows<S, kTwo>(p, q, classes, !kLogits, tolerance, s, sums);
+  const bool normal = kLogits || eps >= std::numeric_limits<T>::min();
+  const bool fused = kTwo != 0 && !kLogits && m == q && score_wanted && normal;
+  if (fused) {
+    if constexpr (kTwo != 0 && !kLogits) {
+      score_rows<S, kTwo, kLogits, true, true>(p, m, classes, eps, tolerance, every_patch, s, sums);
+    }
+  } else {
+    survey_rows<S, kTwo>(p, q, classes, !kLogits, tolerance, s, sums);
+  }
   if constexpr (!kLogits) {
     const T least = eps > T{0} ? T{0} : std::numeric_limits<T>::denorm_min();
     sums.bad |= sums.least < S::real(least);
@@ -561,11 +588,11 @@ inline bool score_group(const Job& job, const index_t* index, int used, index_t 
   // Who speaks for the candidate.
   T dominant[kLanes];
   {
-    V best = s.class_a[0];
+    V best = s.total[0];
     V number = zero;
     for (index_t k = 1; k < classes; ++k) {
-      const auto more = best < s.class_a[k];
-      best = S::select(more, s.class_a[k], best);
+      const auto more = best < s.total[k];
+      best = S::select(more, s.total[k], best);
       number = S::select(more, S::real(static_cast<T>(k)), number);
     }
     S::store(dominant, number);
@@ -626,10 +653,10 @@ inline bool score_group(const Job& job, const index_t* index, int used, index_t 
     stage_rows<S>(job.chunk.dtype, from, m * classes, s.stage);
     if constexpr (kLogits) softmax_across<S, kTwo>(m, classes, s, sums);
   }
-  if (kLogits || eps >= std::numeric_limits<T>::min()) {
-    score_rows<S, kTwo, kLogits, true>(p, m, classes, eps, every_patch, s, sums);
-  } else {
-    score_rows<S, kTwo, kLogits, false>(p, m, classes, eps, every_patch, s, sums);
+  if (!fused && normal) {
+    score_rows<S, kTwo, kLogits, true, false>(p, m, classes, eps, tolerance, every_patch, s, sums);
+  } else if (!fused) {
+    score_rows<S, kTwo, kLogits, false, false>(p, m, classes, eps, tolerance, every_patch, s, sums);
   }
   if (every_patch) {
     for (int lane = 0; lane < used; ++lane) {

@@ -616,6 +616,9 @@ class Sampler {
   std::vector<Queue> queues_;
 };
 
+/// Numbers of the random streams of further members, behind those of the guard's folds.
+constexpr index_t kMemberStreams = 100;
+
 /// Rising to 1 over the warm-up, then half a cosine down to 0 at the end.
 double rate_factor(index_t step, index_t steps, double warmup) {
   const auto rising =
@@ -961,7 +964,7 @@ FineTuneResult FineTuneTrainer::fit_all(const Model& parent, const TrainingRound
   const bool guard_wanted = options_.tune && options_.probe && options_.guard == Guard::folds;
   const bool guarded = guard_wanted && task.size() >= options_.guard_min_samples;
   const bool probed = options_.probe;
-  task.steps_planned = (options_.tune ? schedule.steps : 0) +
+  task.steps_planned = (options_.tune ? options_.members * schedule.steps : 0) +
                        (guarded ? options_.guard_folds * guard_schedule.steps : 0);
 
   FineTuneResult result;
@@ -1026,6 +1029,11 @@ FineTuneResult FineTuneTrainer::fit_all(const Model& parent, const TrainingRound
     }
     std::shared_ptr<Network> tuned = copy_of(*start);
     const TuneReport done = tune(task, views, *tuned, training, held_out, schedule, /*stream=*/0);
+    for (index_t k = 1; k < options_.members; ++k) {  // a running mean of weights
+      const std::shared_ptr<Network> other = copy_of(*start);
+      (void)tune(task, views, *other, training, held_out, schedule, kMemberStreams + k);
+      mix_into(*other, *tuned, static_cast<double>(k) / static_cast<double>(k + 1));
+    }
     if (schedule.mix < 1) mix_into(*start, *tuned, schedule.mix);
     report.add("start", continued ? "parent" : "probe");
     report.add("steps", std::to_string(done.steps));

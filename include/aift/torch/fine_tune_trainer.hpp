@@ -74,6 +74,10 @@ struct FineTuneOptions {
   double continued_rate = 2.0 / 3;   ///< factor of both rates when the parent's head goes on
   double continued_steps = 2.0 / 3;  ///< factor of the steps in that case
   index_t batch = 32;                ///< patches per step
+  /// So many trainings from the same start, in other orders, with other views and dropout, whose
+  /// weights are averaged: the noise of few labels shrinks, the time grows.
+  /// Source: Wortsman et al., ICML 2022 ("Model soups").
+  index_t members = 1;
   double warmup = 0.1;          ///< share of the steps with a rising rate; cosine to 0 afterwards
   bool balance_classes = true;  ///< every class equally often, whatever its size
   BatchNorm batch_norm = BatchNorm::frozen;
