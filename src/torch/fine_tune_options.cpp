@@ -128,7 +128,7 @@ void FineTuneOptions::validate() const {
   expect_within("weight_decay", weight_decay, 0, 1);
   expect_at_least("steps", steps, 0);
   expect_at_least("batch", batch, 1);
-  expect_at_least("members", members, 1);
+  expect_at_least("members", members, 0);
   expect_within("warmup", warmup, 0, 1);
   expect_share("dropout", dropout);
   expect_share("label_smoothing", label_smoothing);

@@ -958,13 +958,16 @@ FineTuneResult FineTuneTrainer::fit_all(const Model& parent, const TrainingRound
                                                                     : 0;
   const index_t frozen = options_.tune ? std::min(wanted, start->stages()) : 0;
   const Schedule schedule = schedule_for(options_, task.size(), continued && options_.probe);
+  const index_t members = options_.members > 0                       ? options_.members
+                          : task.size() < options_.train_all_samples ? 2
+                                                                     : 1;
   Schedule guard_schedule = schedule;
   guard_schedule.steps = std::max<index_t>(
       1, std::llround(options_.guard_steps * static_cast<double>(schedule.steps)));
   const bool guard_wanted = options_.tune && options_.probe && options_.guard == Guard::folds;
   const bool guarded = guard_wanted && task.size() >= options_.guard_min_samples;
   const bool probed = options_.probe;
-  task.steps_planned = (options_.tune ? options_.members * schedule.steps : 0) +
+  task.steps_planned = (options_.tune ? members * schedule.steps : 0) +
                        (guarded ? options_.guard_folds * guard_schedule.steps : 0);
 
   FineTuneResult result;
@@ -1029,13 +1032,14 @@ FineTuneResult FineTuneTrainer::fit_all(const Model& parent, const TrainingRound
     }
     std::shared_ptr<Network> tuned = copy_of(*start);
     const TuneReport done = tune(task, views, *tuned, training, held_out, schedule, /*stream=*/0);
-    for (index_t k = 1; k < options_.members; ++k) {  // a running mean of weights
+    for (index_t k = 1; k < members; ++k) {  // a running mean of weights
       const std::shared_ptr<Network> other = copy_of(*start);
       (void)tune(task, views, *other, training, held_out, schedule, kMemberStreams + k);
       mix_into(*other, *tuned, static_cast<double>(k) / static_cast<double>(k + 1));
     }
     if (schedule.mix < 1) mix_into(*start, *tuned, schedule.mix);
     report.add("start", continued ? "parent" : "probe");
+    report.add("members", std::to_string(members));
     report.add("steps", std::to_string(done.steps));
     report.add("loss_first", number(done.loss_first));
     report.add("loss_last", number(done.loss_last));
