@@ -362,7 +362,8 @@ inline void softmax_across(index_t q, index_t all_classes, Across<S>& s, Sums<S>
   const V zero = S::real(T{0});
   const V one = S::real(T{1});
   const V floor = S::real(kFloor<T>);
-  const V finite = S::real(std::numeric_limits<T>::max());
+  const V normal = S::real(math::kExpNormal<T>);
+  V finite = zero;  // NaN once a logit is infinite or NaN
   for (index_t j = 0; j < q; ++j) {
     const V* const z = s.stage + j * classes;
     V* const w = s.v + j * classes;
@@ -371,7 +372,7 @@ inline void softmax_across(index_t q, index_t all_classes, Across<S>& s, Sums<S>
       // One of the two is the largest: w = 0 and P before the division 1; the other is r.
       const V x = z[0];
       const V y = z[1];
-      sums.bad |= ~(S::magnitude(x) <= finite) | ~(S::magnitude(y) <= finite);
+      finite = S::fma(x, zero, S::fma(y, zero, finite));
       const Mask second = x < y;
       V other = S::select(second, x - y, y - x);
       other = S::select(other < floor, floor, other);
@@ -386,22 +387,31 @@ inline void softmax_across(index_t q, index_t all_classes, Across<S>& s, Sums<S>
       continue;
     }
     V largest = z[0];
+    V smallest = z[0];
     for (index_t k = 0; k < classes; ++k) {
       const V x = z[k];
-      sums.bad |= ~(S::magnitude(x) <= finite);
+      finite = S::fma(x, zero, finite);
       largest = S::max(x, largest);
+      smallest = S::min(x, smallest);
     }
     V partial[kAcrossClasses];
-    Mask found = zero < zero;
-    for (index_t k = 0; k < classes; ++k) {
-      V x = z[k] - largest;
-      x = S::select(x < floor, floor, x);
-      w[k] = x;
-      const V e = math::exp_lane<S>(x);
-      const Mask top = ~found & (x == zero);  // the first of the largest: left out of r
-      found |= top;
-      partial[k] = S::select(top, zero, e);
-      p[k] = e;
+    const auto exponential = [&]<bool kNarrow>(std::bool_constant<kNarrow>) {
+      Mask found = zero < zero;
+      for (index_t k = 0; k < classes; ++k) {
+        V x = z[k] - largest;
+        if constexpr (!kNarrow) x = S::select(x < floor, floor, x);
+        w[k] = x;
+        const V e = kNarrow ? math::exp_normal_lane<S>(x) : math::exp_lane<S>(x);
+        const Mask top = ~found & (x == zero);  // the first of the largest: left out of r
+        found |= top;
+        partial[k] = S::select(top, zero, e);
+        p[k] = e;
+      }
+    };
+    if (S::any(smallest - largest < normal)) {
+      exponential(std::false_type{});
+    } else {
+      exponential(std::true_type{});
     }
     const V r = add_tree(partial, classes);
     const V inverse = one / (one + r);
@@ -409,6 +419,7 @@ inline void softmax_across(index_t q, index_t all_classes, Across<S>& s, Sums<S>
       p[k] *= inverse;
     s.base[j] = math::log1p_lane<S>(r);
   }
+  sums.bad |= ~(finite == zero);
 }
 
 /// The m patches of largest confidence (s.largest) of every lane, ascending, into s.kept [lane][m].
@@ -829,10 +840,12 @@ inline bool softmax_within(const In* z, index_t q, index_t classes, Within<S>& s
   using Mask = typename S::Mask;
   constexpr int kRegisters = math::kClassLanes / S::kLanes;
   const index_t width = padded(classes, math::kClassLanes);
-  const V finite = S::real(std::numeric_limits<T>::max());
   const V floor = S::real(kFloor<T>);
+  const V normal = S::real(math::kExpNormal<T>);
   const V zero = S::real(T{0});
-  Mask bad = zero < zero;
+  V finite[kRegisters];  // NaN once a logit is infinite or NaN
+  for (int r = 0; r < kRegisters; ++r)
+    finite[r] = zero;
   Bits step = S::bits(0);
   typename S::Word numbers[S::kLanes];
   for (int lane = 0; lane < S::kLanes; ++lane)
@@ -841,17 +854,20 @@ inline bool softmax_within(const In* z, index_t q, index_t classes, Within<S>& s
   for (index_t j = 0; j < q; ++j) {
     const In* const row = z + j * classes;
     V best[kRegisters];
+    V least[kRegisters];
     Bits where[kRegisters];
     for (int r = 0; r < kRegisters; ++r) {
+      least[r] = S::real(std::numeric_limits<T>::max());
       best[r] = S::real(std::numeric_limits<T>::lowest());
       where[r] = S::bits(0);
     }
     for (index_t at = 0; at < classes; at += math::kClassLanes) {
       V x[kRegisters];
-      load_tile<S>(row, at, classes, std::numeric_limits<T>::lowest(), x);
+      load_tile<S>(row, at, classes, convert<In, T>(row[at]), x);  // changes none of the three
 #pragma GCC unroll 8
       for (int r = 0; r < kRegisters; ++r) {
-        bad |= ~(S::magnitude(x[r]) <= finite);
+        finite[r] = S::fma(x[r], zero, finite[r]);
+        least[r] = S::min(x[r], least[r]);
         const Mask more = best[r] < x[r];
         best[r] = S::select(more, x[r], best[r]);
         where[r] = more ? S::bits(static_cast<std::uint64_t>(at + r * S::kLanes)) + step : where[r];
@@ -874,16 +890,27 @@ inline bool softmax_within(const In* z, index_t q, index_t classes, Within<S>& s
     s.largest[j] = top;
     T* const e = s.exps + j * width;
     const V shift = S::real(top);
-    for (index_t at = 0; at < classes; at += math::kClassLanes) {
+    const auto exponential = [&]<bool kNarrow>(std::bool_constant<kNarrow>, index_t at) {
       V x[kRegisters];
       load_tile<S>(row, at, classes, std::numeric_limits<T>::lowest(), x);
 #pragma GCC unroll 8
       for (int r = 0; r < kRegisters; ++r) {
         V w = x[r] - shift;
-        w = S::select(w < floor, floor, w);
-        S::store(e + at + r * S::kLanes, math::exp_lane<S>(w));
+        if constexpr (!kNarrow) w = S::select(w < floor, floor, w);
+        S::store(e + at + r * S::kLanes,
+                 kNarrow ? math::exp_normal_lane<S>(w) : math::exp_lane<S>(w));
       }
+    };
+    Mask wide = zero < zero;
+    for (int r = 0; r < kRegisters; ++r)
+      wide |= least[r] - shift < normal;
+    index_t at = 0;
+    if (!S::any(wide)) {
+      for (; at + math::kClassLanes <= classes; at += math::kClassLanes)
+        exponential(std::true_type{}, at);
     }
+    for (; at < classes; at += math::kClassLanes)  // behind the last class exp gives 0
+      exponential(std::false_type{}, at);
     e[number] = T{0};  // the largest is left out of r
     V partial[kRegisters];
     for (int r = 0; r < kRegisters; ++r)
@@ -899,7 +926,9 @@ inline bool softmax_within(const In* z, index_t q, index_t classes, Within<S>& s
       S::store(sums + r * S::kLanes, partial[r]);
     s.base[j] = math::add_partials(sums, math::kClassLanes);
   }
-  if (S::any(bad)) return false;
+  for (int r = 0; r < kRegisters; ++r) {
+    if (S::any(~(finite[r] == zero))) return false;
+  }
   const V one = S::real(T{1});
   for (index_t j = q; j < q + S::kLanes; ++j)
     s.base[j] = T{0};
