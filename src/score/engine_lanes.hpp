@@ -56,7 +56,7 @@ struct Across {
   std::byte* rows;     // [kLanes, q, K] inputs of the kept patches
   Comparator* comparators;
   std::int64_t* order;  // [kWindow]
-  std::int32_t held[S::kLanes];
+  std::uint64_t chosen[S::kLanes];
   index_t network_q = -1;
   index_t network_m = -1;
   int comparator_count = 0;
@@ -422,7 +422,8 @@ inline void softmax_across(index_t q, index_t all_classes, Across<S>& s, Sums<S>
   sums.bad |= ~(finite == zero);
 }
 
-/// The m patches of largest confidence (s.largest) of every lane, ascending, into s.kept [lane][m].
+/// The m patches of largest confidence (s.largest) of every lane: as bits into s.chosen, of more
+/// patches than a network sorts as numbers, ascending, into s.kept [lane][m].
 template <class S>
 inline void keep_across(index_t q, index_t m, int used, Across<S>& s) {
   using T = typename S::Scalar;
@@ -453,37 +454,51 @@ inline void keep_across(index_t q, index_t m, int used, Across<S>& s) {
   }
   const V border = s.network[q - m];
   // Everything above the border, and of what equals it the first ones.
-  Mask above = border < border;
-  for (index_t j = 0; j < q; ++j)
-    above += s.largest[j] > border;  // -1 where it holds
-  Mask ties = (Mask)S::bits(static_cast<std::uint64_t>(m)) + above;
+  const Mask wanted = (Mask)S::bits(static_cast<std::uint64_t>(m));
   const Mask none = border < border;
+  Mask reached = none;
+  Mask above = none;
+  for (index_t j = 0; j < q; ++j) {
+    reached -= s.largest[j] >= border;  // a mask is -1 where it holds
+    above -= s.largest[j] > border;
+  }
+  const bool all = !S::any(reached != wanted);  // of what equals the border nothing is left out
+  Mask ties = wanted - above;
   constexpr index_t kWord = 8 * static_cast<index_t>(sizeof(typename S::Word));
   for (int lane = 0; lane < S::kLanes; ++lane)
-    s.held[lane] = 0;
+    s.chosen[lane] = 0;
   for (index_t first = 0; first < q; first += kWord) {
     const index_t last = smaller(q, first + kWord);
     Bits word = S::bits(0);
     Bits bit = S::bits(1);
-    for (index_t j = first; j < last; ++j) {
-      const V x = s.largest[j];
-      const Mask equal = (x == border) & (ties > none);
-      ties += equal;
-      word |= (Bits)((x > border) | equal) & bit;
-      bit += bit;
+    if (all) {
+      for (index_t j = first; j < last; ++j) {
+        word |= (Bits)(s.largest[j] >= border) & bit;
+        bit += bit;
+      }
+    } else {
+      for (index_t j = first; j < last; ++j) {
+        const V x = s.largest[j];
+        const Mask equal = (x == border) & (ties > none);
+        ties += equal;
+        word |= (Bits)((x > border) | equal) & bit;
+        bit += bit;
+      }
     }
     typename S::Word words[S::kLanes];
     __builtin_memcpy(words, &word, sizeof words);
-    for (int lane = 0; lane < used; ++lane) {
-      std::uint64_t left = words[lane];
-      std::int32_t* kept = s.kept + lane * m + s.held[lane];
-      std::int32_t count = 0;
-      while (left != 0) {
-        kept[count++] = static_cast<std::int32_t>(first) + __builtin_ctzll(left);
-        left &= left - 1;
-      }
-      s.held[lane] += count;
-    }
+    for (int lane = 0; lane < used; ++lane)
+      s.chosen[lane] |= static_cast<std::uint64_t>(words[lane]) << first;
+  }
+}
+
+/// The kept patches of a lane as numbers; q is what a network sorts.
+template <class S>
+inline void list_kept(int lane, index_t m, Across<S>& s) {
+  std::uint64_t left = s.chosen[lane];
+  for (index_t j = 0; j < m; ++j) {
+    s.kept[lane * m + j] = __builtin_ctzll(left);
+    left &= left - 1;
   }
 }
 
@@ -533,14 +548,23 @@ inline typename S::Real mean_entropy_across(const typename S::Real* mean, index_
 /// The rows numbered `kept`, one after another.
 inline void copy_rows(const std::byte* from, const std::int32_t* kept, index_t m,
                       std::size_t row_bytes, std::byte* to) {
-  if (row_bytes == 8) {  // two classes of float: one word each
-    for (index_t j = 0; j < m; ++j)
-      __builtin_memcpy(to + 8 * j, from + 8 * kept[j], 8);
-    return;
-  }
   for (index_t j = 0; j < m; ++j) {
     __builtin_memcpy(to + static_cast<std::size_t>(j) * row_bytes,
                      from + static_cast<std::size_t>(kept[j]) * row_bytes, row_bytes);
+  }
+}
+
+/// The rows whose bit is set, one after another.
+inline void copy_chosen(const std::byte* from, std::uint64_t chosen, std::size_t row_bytes,
+                        std::byte* to) {
+  if (row_bytes == 8) {  // two classes of float: one word each
+    for (; chosen != 0; chosen &= chosen - 1, to += 8)
+      __builtin_memcpy(to, from + 8 * __builtin_ctzll(chosen), 8);
+    return;
+  }
+  for (; chosen != 0; chosen &= chosen - 1, to += row_bytes) {
+    __builtin_memcpy(to, from + static_cast<std::size_t>(__builtin_ctzll(chosen)) * row_bytes,
+                     row_bytes);
   }
 }
 
@@ -628,7 +652,11 @@ inline bool score_group(const Job& job, const index_t* index, int used, index_t 
       }
       if (m < q) {
         keep_across<S>(q, m, used, s);
-      } else {
+        if (order_wanted && q <= kMostNetwork) {
+          for (int lane = 0; lane < used; ++lane)
+            list_kept<S>(lane, m, s);
+        }
+      } else if (order_wanted) {
         for (int lane = 0; lane < used; ++lane) {
           for (index_t j = 0; j < q; ++j)
             s.kept[lane * m + j] = static_cast<std::int32_t>(j);
@@ -657,7 +685,11 @@ inline bool score_group(const Job& job, const index_t* index, int used, index_t 
     const std::size_t lane_bytes = static_cast<std::size_t>(m) * row_bytes;
     for (int lane = 0; lane < used; ++lane) {
       std::byte* to = s.rows + static_cast<std::size_t>(lane) * lane_bytes;
-      copy_rows(from[lane], s.kept + lane * m, m, row_bytes, to);
+      if (q <= kMostNetwork) {
+        copy_chosen(from[lane], s.chosen[lane], row_bytes, to);
+      } else {
+        copy_rows(from[lane], s.kept + lane * m, m, row_bytes, to);
+      }
     }
     for (int lane = 0; lane < kLanes; ++lane)
       from[lane] = s.rows + static_cast<std::size_t>(smaller(lane, used - 1)) * lane_bytes;
