@@ -3,28 +3,28 @@
 #include <array>
 #include <chrono>
 #include <cstdio>
-#include <exception>
 #include <filesystem>
 #include <memory>
 #include <numeric>
 #include <optional>
 #include <span>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>  // fmt::join: where version 12, which LibTorch brings, has it
+#include <CLI/CLI.hpp>
 
 #include <aift/core/error.hpp>
+#include <aift/core/executor.hpp>
 #include <aift/io/atomic_file.hpp>
 #include <aift/io/csv.hpp>
 #include <aift/io/npy.hpp>
 #include <aift/io/numbers.hpp>
 #include <aift/score/majority.hpp>
 #include <aift/score/matrix.hpp>
+#include <aift/score/pool.hpp>
 #include <aift/score/scores.hpp>
 
 #include "src/app/commands.hpp"
@@ -37,7 +37,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr index_t kChunkBytes = index_t{4} << 20;  // of predictions, per thread
-constexpr index_t kChunkCells = index_t{1} << 20;  // of matrices, per thread
+constexpr index_t kChunkCells = index_t{1} << 20;  // of matrices at a time
 constexpr std::chrono::seconds kQuietTime{1};      // before progress is shown
 constexpr std::string_view kHeader = "candidate,score,entropy,diversity,dominant,kept,rank\n";
 
@@ -168,46 +168,6 @@ void expect_distinct_files(const ScoreArguments& arguments) {
 
 // ----------------------------------------------------------------------------------- scoring
 
-/// Candidates [begin, end) that one thread scores at a time.
-struct Chunk {
-  index_t begin = 0;
-  index_t end = 0;
-  ScoreTable table;
-  score::MatrixTable matrices;
-  std::exception_ptr failure;
-};
-
-/// The next chunk from `begin` on: as many candidates as fit the two limits, at least one.
-Chunk chunk_from(const Input& input, const ScoreArguments& arguments, index_t begin) {
-  const PatchPredictions& all = input.predictions;
-  const auto row_bytes = all.classes * static_cast<index_t>(io::element_size(input.values.type));
-  index_t bytes = 0;
-  index_t cells = 0;
-  Chunk chunk;
-  chunk.begin = begin;
-  for (chunk.end = begin; chunk.end < all.candidates; ++chunk.end) {
-    const index_t q = all.patch_count(chunk.end);
-    const index_t m = score::kept_count(q, arguments.options.alpha);
-    bytes += q * row_bytes;
-    if (!arguments.matrix.empty()) cells += m * m;
-    if (chunk.end > begin && (bytes > kChunkBytes || cells > kChunkCells)) break;
-  }
-  return chunk;
-}
-
-void score_chunk(const Input& input, const ScoreArguments& arguments, ScoreKind kind,
-                 Chunk& chunk) noexcept {
-  try {
-    const PatchPredictions view = input.predictions.slice(chunk.begin, chunk.end - chunk.begin);
-    chunk.table.request.kept = true;
-    chunk.table.first_candidate = chunk.begin;
-    score::compute(kind, view, arguments.options, chunk.table);
-    if (!arguments.matrix.empty()) score::matrix(view, arguments.options, chunk.matrices);
-  } catch (...) {
-    chunk.failure = std::current_exception();
-  }
-}
-
 /// Where the matrices go while the pool is scored.
 class MatrixWriter {
  public:
@@ -246,41 +206,55 @@ class MatrixWriter {
   std::vector<index_t> offsets_ = {0};
 };
 
-/// Scores the pool in waves of one chunk per thread. Chunks are joined in the order of candidates,
-/// so neither the result nor the first error depends on the number of threads.
+/// Shows progress once the work takes longer than a moment.
+class PatientProgress final : public Progress {
+ public:
+  void report(std::string_view stage, index_t done, index_t total) override {
+    if (std::chrono::steady_clock::now() - start_ > kQuietTime) shown_.report(stage, done, total);
+  }
+  [[nodiscard]] bool cancelled() const override { return shown_.cancelled(); }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  ConsoleProgress shown_;
+};
+
+/// The matrices of the candidates [first, first + count), a bounded number of cells at a time.
+void write_matrices(const Input& input, const ScoreArguments& arguments, index_t first,
+                    index_t count, Executor& executor, MatrixWriter& writer) {
+  const PatchPredictions& all = input.predictions;
+  for (index_t begin = first; begin < first + count;) {
+    index_t end = begin;
+    for (index_t cells = 0; end < first + count; ++end) {
+      const index_t m = score::kept_count(all.patch_count(end), arguments.options.alpha);
+      cells += m * m;
+      if (end > begin && cells > kChunkCells) break;
+    }
+    score::MatrixTable matrices;
+    score::matrix(all.slice(begin, end - begin), arguments.options, matrices, &executor);
+    writer.append(matrices);
+    begin = end;
+  }
+}
+
+/// Scores the pool chunk by chunk; neither the result nor the error depends on the threads.
 ScoreTable score_pool(const Input& input, const ScoreArguments& arguments, ScoreKind kind,
                       MatrixWriter* matrices) {
-  using Clock = std::chrono::steady_clock;
-  const Clock::time_point start = Clock::now();
-  ConsoleProgress progress;
-  const PatchPredictions& all = input.predictions;
-  ScoreTable table;
-  table.request.kept = true;
-  for (index_t next = 0; next < all.candidates;) {
-    throw_if_cancelled(progress);
-    std::vector<Chunk> wave;
-    const index_t wave_begin = next;
-    for (index_t t = 0; t < arguments.threads && next < all.candidates; ++t) {
-      wave.push_back(chunk_from(input, arguments, next));
-      next = wave.back().end;
-    }
-    {
-      std::vector<std::jthread> workers;
-      for (std::size_t t = 1; t < wave.size(); ++t) {
-        workers.emplace_back([&, t] { score_chunk(input, arguments, kind, wave[t]); });
-      }
-      score_chunk(input, arguments, kind, wave.front());
-    }
-    for (const Chunk& chunk : wave) {
-      if (chunk.failure) std::rethrow_exception(chunk.failure);
-      table.append(chunk.table);
-      if (matrices != nullptr) matrices->append(chunk.matrices);
-    }
-    const index_t first_row = all.row_begin(wave_begin);
-    input.values.release(first_row * all.classes, (all.row_begin(next) - first_row) * all.classes);
-    if (Clock::now() - start > kQuietTime) progress.report("score", next, all.candidates);
-  }
-  return table;
+  PatientProgress progress;
+  ThreadExecutor executor(static_cast<int>(arguments.threads));
+  const score::PoolScoring how{.kind = kind,
+                               .options = arguments.options,
+                               .request = {.kept = true},
+                               .executor = &executor,
+                               .progress = &progress};
+  return score::score_pool(
+      input.predictions, how, kChunkBytes * executor.workers(), [&](index_t first, index_t count) {
+        if (matrices != nullptr)
+          write_matrices(input, arguments, first, count, executor, *matrices);
+        const PatchPredictions& all = input.predictions;
+        const index_t row = all.row_begin(first);
+        input.values.release(row * all.classes, (all.row_begin(first + count) - row) * all.classes);
+      });
 }
 
 // ------------------------------------------------------------------------------------ output
@@ -347,15 +321,10 @@ void run_score(ScoreArguments arguments) {
   const ScoreKind kind = score_kind(arguments.score);
   arguments.options.precision =
       arguments.precision == "single" ? Precision::single : Precision::double_;
-  if (arguments.threads == 0) {
-    arguments.threads = std::max<index_t>(1, std::thread::hardware_concurrency());
-  }
   expect_distinct_files(arguments);
 
   const Input input = open_input(arguments);
-  // A score of nothing checks the options, also when there are no candidates.
-  ScoreTable none;
-  score::compute(kind, input.predictions.slice(0, 0), arguments.options, none);
+  arguments.options.validate();
 
   // The files are opened before the work, so that a folder that cannot be written to is told at
   // once.

@@ -2,7 +2,17 @@
 #include "engine.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdlib>
 #include <functional>
+#include <string_view>
+#include <vector>
+
+#include <fmt/ranges.h>
+
+#include <aift/core/error.hpp>
+
+#include "engine_list.hpp"
 
 namespace aift::score::detail {
 
@@ -51,11 +61,84 @@ void order_by_confidence(const float* values, const std::int32_t* kept, index_t 
   order_by_value(values, kept, m, out);
 }
 
-Engine best_engine() noexcept {
-#if defined(AIFT_HAS_AVX2_ENGINE)
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return run_avx2;
+int selection_network(index_t q, index_t m, Comparator* out) {
+  // Merge exchange (Knuth, The Art of Computer Programming 3, 5.2.2, algorithm M), for any q, and
+  // of it what the wanted position depends on.
+  std::array<Comparator, kMostComparators> all{};
+  int count = 0;
+  index_t top = 1;
+  while (2 * top < q)
+    top *= 2;
+  for (index_t p = q > 1 ? top : 0; p > 0; p /= 2) {
+    index_t distance = p;
+    index_t wanted = 0;
+    for (index_t step = top;; step /= 2) {
+      for (index_t i = 0; i + distance < q; ++i) {
+        if ((i & p) == wanted) {
+          all[static_cast<std::size_t>(count++)] = {static_cast<std::uint8_t>(i),
+                                                    static_cast<std::uint8_t>(i + distance)};
+        }
+      }
+      if (step == p) break;
+      distance = step - p;
+      wanted = p;
+    }
+  }
+  std::uint64_t needed = std::uint64_t{1} << (q - m);
+  int kept = 0;
+  for (int c = count - 1; c >= 0; --c) {
+    const Comparator pair = all[static_cast<std::size_t>(c)];
+    const std::uint64_t both = std::uint64_t{1} << pair.low | std::uint64_t{1} << pair.high;
+    if ((needed & both) == 0) continue;
+    needed |= both;
+    out[kept++] = pair;
+  }
+  std::reverse(out, out + kept);
+  return kept;
+}
+
+void order_by_patches(const PatchPredictions& chunk, index_t first, index_t last,
+                      std::int64_t* order) {
+  for (index_t i = first; i < last; ++i)
+    order[i - first] = chunk.patch_count(i) * kWindow + (i - first);
+  std::sort(order, order + (last - first));
+}
+
+namespace {
+
+std::vector<const Engine*> usable_engines() {
+  std::vector<const Engine*> found = {&kBaselineEngine};
+#if defined(AIFT_X86_ENGINES)
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                    __builtin_cpu_supports("f16c");
+  if (avx2) found.push_back(&kAvx2Engine);
+  if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) {
+    found.push_back(&kAvx512Engine);
+  }
 #endif
-  return run_baseline;
+  return found;
+}
+
+}  // namespace
+
+std::span<const Engine* const> engines() noexcept {
+  static const std::vector<const Engine*> found = usable_engines();
+  return found;
+}
+
+const Engine& best_engine() {
+  const char* const wanted = std::getenv("AIFT_SIMD");
+  if (wanted == nullptr || *wanted == '\0') return *engines().back();
+  for (const Engine* engine : engines()) {
+    if (std::string_view(wanted) == engine->name) return *engine;
+  }
+  std::vector<std::string_view> names;
+  for (const Engine* engine : engines())
+    names.emplace_back(engine->name);
+  throw ValueError(fmt::format(
+      "AIFT_SIMD must name instructions that this CPU has ({}) or be unset; got \"{}\".",
+      fmt::join(names, ", "), wanted));
 }
 
 }  // namespace aift::score::detail

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The loop over the candidates of one chunk, compiled once per instruction set from
-// engine_body.hpp. Everything here is plain pointers: shapes have been checked, memory has been
-// provided.
+// The loop over the candidates of one chunk, compiled once per instruction set. Everything here is
+// plain pointers: shapes have been checked, memory has been provided.
 
 #include <cstddef>
+#include <span>
 
 #include <aift/core/predictions.hpp>
+#include <aift/score/majority.hpp>
 #include <aift/score/scores.hpp>
 
 namespace aift::score::detail {
@@ -39,31 +40,74 @@ struct Job {
   double* patch_entropy = nullptr;         ///< [rows], of all patches: alpha is taken as 1
   double* matrix = nullptr;                ///< packed m_i x m_i
 
-  std::byte* scratch = nullptr;  ///< scratch_bytes(job)
-  index_t most_patches = 0;      ///< largest q_i of the chunk
+  /// Where the packed rows of each candidate begin; the first need not be 0. Null when dense.
+  const index_t* kept_offsets = nullptr;  ///< [N + 1]
+  const index_t* cell_offsets = nullptr;  ///< [N + 1]
+  index_t most_patches = 0;               ///< largest q_i of the chunk
 };
 
-/// Bytes of scratch that a job needs.
-[[nodiscard]] std::size_t scratch_bytes(const Job& job) noexcept;
+/// Where the kept patches of candidate i go.
+inline index_t kept_begin(const Job& job, index_t i) {
+  if (job.chunk.offsets == nullptr) return i * kept_count(job.chunk.patches, job.options.alpha);
+  return job.kept_offsets == nullptr ? 0 : job.kept_offsets[i] - job.kept_offsets[0];
+}
 
-/// Scores the candidates in order and stops at the first offender; what was written up to there is
-/// then of no use.
-using Engine = Offender (*)(const Job& job);
+/// Where the matrix of candidate i goes.
+inline index_t cell_begin(const Job& job, index_t i) {
+  if (job.chunk.offsets == nullptr) {
+    const index_t m = kept_count(job.chunk.patches, job.options.alpha);
+    return i * m * m;
+  }
+  return job.cell_offsets[i] - job.cell_offsets[0];
+}
 
-[[nodiscard]] Offender run_baseline(const Job& job);  ///< fma is a call into the C library
-#if defined(__x86_64__) && defined(__GNUC__)
-#define AIFT_HAS_AVX2_ENGINE 1
-[[nodiscard]] Offender run_avx2(const Job& job);  ///< for CPUs with AVX2 and FMA
-#endif
+/// Bytes of one value.
+inline std::size_t bytes_of(DType dtype) {
+  return dtype == DType::f64 ? 8 : dtype == DType::f32 ? 4 : 2;
+}
 
-/// The quickest engine of this machine. All give the same bits.
-[[nodiscard]] Engine best_engine() noexcept;
+/// A way to compute. All of them give the same bits.
+struct Engine {
+  const char* name;
+  /// Scores the candidates [first, last); false when one of them is refused, and what was written
+  /// is then of no use (`find_offender` names it).
+  bool (*run)(const Job& job, index_t first, index_t last, std::byte* scratch);
+  /// Bytes that `run` needs, aligned to 64; one piece for every thread.
+  std::size_t (*scratch_bytes)(const Job& job);
+  /// a b + c in two roundings: tests see whether a compiler contracted it.
+  double (*contraction_probe)(double a, double b, double c);
+};
 
-/// a b + c in two roundings, from inside each engine: tests see whether a compiler contracted it.
-[[nodiscard]] double contraction_probe_baseline(double a, double b, double c) noexcept;
-#if defined(AIFT_HAS_AVX2_ENGINE)
-[[nodiscard]] double contraction_probe_avx2(double a, double b, double c) noexcept;
-#endif
+/// What this CPU can run, the slowest first: "baseline" (fma is a call into the C library), "avx2"
+/// (AVX2, FMA, F16C), "avx512" (AVX-512 F, DQ, BW, VL).
+[[nodiscard]] std::span<const Engine* const> engines() noexcept;
+
+/// The quickest engine of this machine, or the one that the environment variable AIFT_SIMD names.
+/// throws ValueError when it names none of `engines()`
+[[nodiscard]] const Engine& best_engine();
+
+/// The first patch of [first, last) that is refused.
+[[nodiscard]] Offender find_offender(const Job& job, index_t first, index_t last);
+
+/// Two positions that trade places unless the value at `low` is the smaller one.
+struct Comparator {
+  std::uint8_t low;
+  std::uint8_t high;
+};
+inline constexpr index_t kMostNetwork = 64;   ///< values that a network sorts
+inline constexpr int kMostComparators = 543;  ///< of 64 values
+
+/// Comparators that bring the m-th largest of q values, q <= kMostNetwork, to position q - m;
+/// returns how many.
+int selection_network(index_t q, index_t m, Comparator* out);
+
+/// Candidates whose order by patches is made at a time.
+inline constexpr index_t kWindow = 1024;
+
+/// The candidates [first, last), at most kWindow, by ascending number of patches, as numbers whose
+/// remainder by kWindow is the distance from `first`.
+void order_by_patches(const PatchPredictions& chunk, index_t first, index_t last,
+                      std::int64_t* order);
 
 /// Positions of the m largest of q values (lowest position on a tie), ascending, into `kept`.
 void keep_largest(const double* values, index_t q, index_t m, double* copy, std::int32_t* kept);

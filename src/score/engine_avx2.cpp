@@ -1,36 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
 #include <limits>
 #include <type_traits>
+#include <utility>
+
+#include <aift/core/half.hpp>
+#include <aift/core/types.hpp>
+#include <aift/score/majority.hpp>
+
+#include "engine_list.hpp"
+
+#if defined(AIFT_X86_ENGINES)
+
+// GCC 12 takes the undefined sources of its own intrinsics for uninitialised variables.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
+#include <immintrin.h>
+
+// From here on: the instruction set is no flag of the file, so that no inline function of a header
+// above is compiled for it and then shared with the rest of the program. What follows is inlined
+// always or has internal linkage.
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma,f16c")
+#endif
 
 #include <aift/math/exp.hpp>
 #include <aift/math/log.hpp>
 #include <aift/math/sum.hpp>
-#include <aift/score/majority.hpp>
-
-#include "engine.hpp"
-
-#if defined(AIFT_HAS_AVX2_ENGINE)
-
-// From here on, and only for what is defined here: the instruction set is no flag of the file, so
-// that no inline function of a header is compiled for it and then shared with the rest of the
-// program.
-#if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target("avx2,fma")
-#endif
 
 namespace aift::score::detail {
 
 namespace {
+// clang-format off: in this order
 #include "engine_body.hpp"
+#include "simd_lane.hpp"
+#include "engine_lanes.hpp"
+// clang-format on
 }  // namespace
 
-Offender run_avx2(const Job& job) { return run_job(job); }
-
-double contraction_probe_avx2(double a, double b, double c) noexcept { return probe(a, b, c); }
+extern const Engine kAvx2Engine = {"avx2", run_job<32>, scratch_of<32>, probe};
 
 }  // namespace aift::score::detail
 

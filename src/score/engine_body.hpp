@@ -6,7 +6,18 @@
 
 inline index_t smaller(index_t a, index_t b) { return a < b ? a : b; }
 
-/// Working memory of one candidate.
+/// Cuts memory into arrays, each beginning a cache line.
+struct Carver {
+  std::byte* bytes;
+  std::size_t used = 0;
+  template <class Element>
+  void take(Element*& array, std::size_t count) {
+    array = bytes == nullptr ? nullptr : reinterpret_cast<Element*>(bytes + used);
+    used += (count * sizeof(Element) + 63) / 64 * 64;
+  }
+};
+
+/// Working memory of one candidate in the plain loop.
 template <class T>
 struct Scratch {
   T* input;            // [q, K] predictions in T, when they are of another type
@@ -25,10 +36,8 @@ struct Scratch {
   std::int32_t* kept;  // [m] ascending
 };
 
-/// Cuts `bytes` into the arrays; returns how many bytes that takes (with a null pointer, only
-/// that).
 template <class T>
-inline std::size_t carve(std::byte* bytes, const Job& job, Scratch<T>& s) {
+inline void carve_plain(Carver& carver, const Job& job, Scratch<T>& s) {
   const std::size_t q = static_cast<std::size_t>(job.most_patches);
   const std::size_t k = static_cast<std::size_t>(job.chunk.classes);
   const bool logits = job.chunk.kind == PredictionKind::logits;
@@ -36,27 +45,20 @@ inline std::size_t carve(std::byte* bytes, const Job& job, Scratch<T>& s) {
   const double alpha = job.patch_entropy != nullptr ? 1.0 : job.options.alpha;
   const std::size_t m =
       static_cast<std::size_t>(kept_count(job.most_patches > 0 ? job.most_patches : 1, alpha));
-  std::size_t used = 0;
-  const auto take = [&](auto*& array, std::size_t count) {
-    using Element = std::remove_reference_t<decltype(*array)>;
-    array = bytes == nullptr ? nullptr : reinterpret_cast<Element*>(bytes + used);
-    used += (count * sizeof(Element) + 63) / 64 * 64;
-  };
-  take(s.input, direct ? 0 : q * k);
-  take(s.p, logits ? q * k : 0);
-  take(s.w, logits ? q * k : 0);
-  take(s.base, q);
-  take(s.kept_p, m * k);
-  take(s.kept_v, m * k);
-  take(s.entropies, m);
-  take(s.confidence, q);
-  take(s.copy, q);
-  take(s.class_a, k);
-  take(s.class_b, k);
-  take(s.block_a, k);
-  take(s.block_b, k);
-  take(s.kept, m);
-  return used;
+  carver.take(s.input, direct ? 0 : q * k);
+  carver.take(s.p, logits ? q * k : 0);
+  carver.take(s.w, logits ? q * k : 0);
+  carver.take(s.base, q);
+  carver.take(s.kept_p, m * k);
+  carver.take(s.kept_v, m * k);
+  carver.take(s.entropies, m);
+  carver.take(s.confidence, q);
+  carver.take(s.copy, q);
+  carver.take(s.class_a, k);
+  carver.take(s.class_b, k);
+  carver.take(s.block_a, k);
+  carver.take(s.block_b, k);
+  carver.take(s.kept, m);
 }
 
 // ------------------------------------------------------------------ reading and refusing
@@ -135,32 +137,6 @@ inline bool are_finite(const T* z, index_t count) {
   return bad == 0;
 }
 
-/// The first refused patch of a candidate that has one.
-template <class T>
-inline Offender first_offender(const T* x, index_t q, index_t classes, bool logits, T tolerance,
-                               T least) {
-  for (index_t j = 0; j < q; ++j) {
-    const T* row = x + j * classes;
-    for (index_t k = 0; k < classes; ++k) {
-      Fault fault = Fault::none;
-      if (!(magnitude(row[k]) <= std::numeric_limits<T>::max())) {
-        fault = Fault::not_finite;
-      } else if (!logits && row[k] < T{0}) {
-        fault = Fault::negative;
-      } else if (!logits && row[k] < least) {
-        fault = Fault::zero_without_eps;
-      }
-      if (fault != Fault::none) return {fault, 0, j, static_cast<double>(row[k])};
-    }
-    if (logits) continue;
-    const T sum = math::class_sum(row, classes);
-    if (!(magnitude(sum - T{1}) <= tolerance)) {
-      return {Fault::row_sum, 0, j, static_cast<double>(sum)};
-    }
-  }
-  return {};
-}
-
 // ------------------------------------------------------------------ one candidate
 
 /// Sums of every class over patches, in the order of math/sum.hpp; `origin` is subtracted first.
@@ -231,12 +207,14 @@ inline index_t index_of_largest(const T* x, index_t count) {
   return best;
 }
 
+/// Logits further apart than this are as good as certain; the bound keeps 0 * w a number.
+template <class T>
+inline constexpr T kFloor = std::is_same_v<T, double> ? static_cast<T>(-0x1p500)
+                                                      : static_cast<T>(-0x1p100);
+
 /// Probabilities, w and log1p(r) of every patch from logits, without a logarithm per value.
 template <class T>
 inline void softmax_rows(const T* z, index_t q, index_t classes, Scratch<T>& s) {
-  // Logits further apart than this are as good as certain; the bound keeps 0 * w a number.
-  constexpr T kFloor =
-      std::is_same_v<T, double> ? static_cast<T>(-0x1p500) : static_cast<T>(-0x1p100);
   for (index_t j = 0; j < q; ++j) {
     const T* row = z + j * classes;
     T* w = s.w + j * classes;
@@ -245,7 +223,7 @@ inline void softmax_rows(const T* z, index_t q, index_t classes, Scratch<T>& s) 
       largest = row[k] > largest ? row[k] : largest;
     for (index_t k = 0; k < classes; ++k) {
       const T x = row[k] - largest;
-      w[k] = x < kFloor ? kFloor : x;
+      w[k] = x < kFloor<T> ? kFloor<T> : x;
     }
   }
   const index_t count = q * classes;
@@ -419,9 +397,51 @@ inline T mean_score(ScoreKind kind, const T* mean, index_t classes, bool logits,
   return T{1} - (first - second);  // margin
 }
 
-/// All candidates of a chunk in order.
+/// The sums of a candidate become its row of the results. `mean` holds the mean prediction over the
+/// kept patches, `logs` is working memory of K numbers.
 template <class T>
-inline Offender score_chunk(const Job& job) {
+inline void write_scores(const Job& job, index_t i, index_t m, T entropy_sum, T product,
+                         const T* mean, T* logs) {
+  const index_t classes = job.chunk.classes;
+  const bool logits = job.chunk.kind == PredictionKind::logits;
+  const T eps = static_cast<T>(job.options.eps);
+  const T entropy_mean = entropy_sum / static_cast<T>(m);
+  const T entropy = job.options.entropy == EntropyAggregation::mean ? entropy_mean : entropy_sum;
+  const T pairs = job.options.pairs == PairCounting::ordered ? T{2} : T{1};
+  const T raw_diversity = (pairs * static_cast<T>(m)) * product;
+  const T diversity =
+      raw_diversity > T{0} ? raw_diversity : T{0};  // never negative but by rounding
+  T score = 0;
+  switch (job.kind) {
+    case ScoreKind::entropy:
+      score = entropy;
+      break;
+    case ScoreKind::diversity:
+      score = diversity;
+      break;
+    case ScoreKind::aift:
+      score = static_cast<T>(job.options.lambda1) * entropy +
+              static_cast<T>(job.options.lambda2) * diversity;
+      break;
+    case ScoreKind::least_confidence:
+    case ScoreKind::margin:
+    case ScoreKind::bald:
+      score = mean_score(job.kind, mean, classes, logits, eps, entropy_mean, logs);
+      break;
+  }
+  job.score[i] = static_cast<double>(score);
+  if (job.entropy != nullptr) job.entropy[i] = static_cast<double>(entropy);
+  if (job.diversity != nullptr) job.diversity[i] = static_cast<double>(diversity);
+  if (job.mean_probabilities != nullptr) {
+    double* const out = job.mean_probabilities + i * classes;
+    for (index_t k = 0; k < classes; ++k)
+      out[k] = static_cast<double>(mean[k]);
+  }
+}
+
+/// One candidate, patch by patch; false when its predictions are refused.
+template <class T>
+inline bool score_plain(const Job& job, index_t i, Scratch<T>& s) {
   const PatchPredictions& chunk = job.chunk;
   const index_t classes = chunk.classes;
   const bool logits = chunk.kind == PredictionKind::logits;
@@ -429,122 +449,70 @@ inline Offender score_chunk(const Job& job) {
   const T eps = static_cast<T>(job.options.eps);
   const T tolerance = static_cast<T>(chunk.dtype == DType::bf16 ? 1e-2 : 1e-3);
   const T least = eps > T{0} ? T{0} : std::numeric_limits<T>::denorm_min();
-  Scratch<T> s{};
-  carve(job.scratch, job, s);
-  index_t kept_written = 0;
-  index_t cells_written = 0;
+  const index_t first_row = chunk.row_begin(i);
+  const index_t q = chunk.patch_count(i);
+  const index_t m = every_patch ? q : kept_count(q, job.options.alpha);
+  const T* const input = read_rows(chunk, first_row, q, s.input);
+  const bool good = logits ? are_finite(input, q * classes)
+                           : are_probabilities(input, q, classes, tolerance, least);
+  if (!good) return false;
+  if (logits) softmax_rows(input, q, classes, s);
+  const T* const p = logits ? s.p : input;
 
-  for (index_t i = 0; i < chunk.candidates; ++i) {
-    const index_t first_row = chunk.row_begin(i);
-    const index_t q = chunk.patch_count(i);
-    const index_t m = every_patch ? q : kept_count(q, job.options.alpha);
-    const T* const input = read_rows(chunk, first_row, q, s.input);
-    const bool good = logits ? are_finite(input, q * classes)
-                             : are_probabilities(input, q, classes, tolerance, least);
-    if (!good) {
-      Offender offender = first_offender(input, q, classes, logits, tolerance, least);
-      offender.candidate = i;
-      return offender;
-    }
-    if (logits) softmax_rows(input, q, classes, s);
-    const T* const p = logits ? s.p : input;
+  // Who speaks for the candidate.
+  sum_over_patches<T>(p, q, classes, nullptr, s.class_a, s.block_a);
+  const index_t dominant = index_of_largest(s.class_a, classes);
+  keep_majority(p, q, classes, dominant, m, s);
+  if (job.dominant != nullptr) job.dominant[i] = static_cast<label_t>(dominant);
+  const index_t kept_at = kept_begin(job, i);
+  if (job.kept != nullptr) order_by_confidence(s.confidence, s.kept, m, job.kept + kept_at);
+  if (job.kept_ascending != nullptr) {
+    for (index_t j = 0; j < m; ++j)
+      job.kept_ascending[kept_at + j] = s.kept[j];
+  }
+  if (job.score == nullptr && job.matrix == nullptr && !every_patch) return true;
 
-    // Who speaks for the candidate.
-    sum_over_patches<T>(p, q, classes, nullptr, s.class_a, s.block_a);
-    const index_t dominant = index_of_largest(s.class_a, classes);
-    keep_majority(p, q, classes, dominant, m, s);
-    if (job.dominant != nullptr) job.dominant[i] = static_cast<label_t>(dominant);
-    if (job.kept != nullptr) order_by_confidence(s.confidence, s.kept, m, job.kept + kept_written);
-    if (job.kept_ascending != nullptr) {
-      for (index_t j = 0; j < m; ++j)
-        job.kept_ascending[kept_written + j] = s.kept[j];
-    }
-    kept_written += m;
-    const bool only_majority = job.score == nullptr && job.matrix == nullptr && !every_patch;
-    if (only_majority) continue;
-
-    // Their probabilities P and values V (logarithms, or w), and the entropy of each.
-    const T* kept_p = p;
-    const T* kept_v = logits ? s.w : s.kept_v;
-    if (m < q) {
-      for (index_t j = 0; j < m; ++j) {
-        const T* from = p + static_cast<index_t>(s.kept[j]) * classes;
-        for (index_t k = 0; k < classes; ++k)
-          s.kept_p[j * classes + k] = from[k];
-      }
-      kept_p = s.kept_p;
-      if (logits) {
-        for (index_t j = 0; j < m; ++j) {
-          const T* from = s.w + static_cast<index_t>(s.kept[j]) * classes;
-          for (index_t k = 0; k < classes; ++k)
-            s.kept_v[j * classes + k] = from[k];
-        }
-        kept_v = s.kept_v;
-      }
-    }
-    if (!logits) log_values(kept_p, m * classes, eps, s.kept_v);
+  // Their probabilities P and values V (logarithms, or w), and the entropy of each.
+  const T* kept_p = p;
+  const T* kept_v = logits ? s.w : s.kept_v;
+  if (m < q) {
     for (index_t j = 0; j < m; ++j) {
-      const T base = logits ? s.base[s.kept[j]] : T{0};
-      s.entropies[j] = base - math::class_dot(kept_p + j * classes, kept_v + j * classes, classes);
-    }
-    if (every_patch) {
-      double* const out = job.patch_entropy + (first_row - chunk.row_begin(0));
-      for (index_t j = 0; j < q; ++j)
-        out[j] = static_cast<double>(s.entropies[j]);
-      continue;
-    }
-    if (job.matrix != nullptr) {
-      write_matrix(job, s, kept_p, kept_v, m, s.block_a, s.block_b, job.matrix + cells_written);
-      cells_written += m * m;
-      continue;
-    }
-
-    // Sums.
-    const T entropy_sum = sum_of_patches(s.entropies, m);
-    const T entropy_mean = entropy_sum / static_cast<T>(m);
-    const T entropy = job.options.entropy == EntropyAggregation::mean ? entropy_mean : entropy_sum;
-    const T product = centred_product(kept_p, kept_v, m, classes, s);
-    const T pairs = job.options.pairs == PairCounting::ordered ? T{2} : T{1};
-    const T raw_diversity = (pairs * static_cast<T>(m)) * product;
-    const T diversity =
-        raw_diversity > T{0} ? raw_diversity : T{0};  // never negative but by rounding
-    T* const mean = s.class_a;
-    for (index_t k = 0; k < classes; ++k)
-      mean[k] += kept_p[k];
-    T score = 0;
-    switch (job.kind) {
-      case ScoreKind::entropy:
-        score = entropy;
-        break;
-      case ScoreKind::diversity:
-        score = diversity;
-        break;
-      case ScoreKind::aift:
-        score = static_cast<T>(job.options.lambda1) * entropy +
-                static_cast<T>(job.options.lambda2) * diversity;
-        break;
-      case ScoreKind::least_confidence:
-      case ScoreKind::margin:
-      case ScoreKind::bald:
-        score = mean_score(job.kind, mean, classes, logits, eps, entropy_mean, s.block_a);
-        break;
-    }
-    job.score[i] = static_cast<double>(score);
-    if (job.entropy != nullptr) job.entropy[i] = static_cast<double>(entropy);
-    if (job.diversity != nullptr) job.diversity[i] = static_cast<double>(diversity);
-    if (job.mean_probabilities != nullptr) {
-      double* const out = job.mean_probabilities + i * classes;
+      const T* from = p + static_cast<index_t>(s.kept[j]) * classes;
       for (index_t k = 0; k < classes; ++k)
-        out[k] = static_cast<double>(mean[k]);
+        s.kept_p[j * classes + k] = from[k];
+    }
+    kept_p = s.kept_p;
+    if (logits) {
+      for (index_t j = 0; j < m; ++j) {
+        const T* from = s.w + static_cast<index_t>(s.kept[j]) * classes;
+        for (index_t k = 0; k < classes; ++k)
+          s.kept_v[j * classes + k] = from[k];
+      }
+      kept_v = s.kept_v;
     }
   }
-  return {};
-}
-
-/// Both arithmetics.
-inline Offender run_job(const Job& job) {
-  return job.options.precision == Precision::single ? score_chunk<float>(job)
-                                                    : score_chunk<double>(job);
+  if (!logits) log_values(kept_p, m * classes, eps, s.kept_v);
+  for (index_t j = 0; j < m; ++j) {
+    const T base = logits ? s.base[s.kept[j]] : T{0};
+    s.entropies[j] = base - math::class_dot(kept_p + j * classes, kept_v + j * classes, classes);
+  }
+  if (every_patch) {
+    double* const out = job.patch_entropy + (first_row - chunk.row_begin(0));
+    for (index_t j = 0; j < q; ++j)
+      out[j] = static_cast<double>(s.entropies[j]);
+    return true;
+  }
+  if (job.matrix != nullptr) {
+    write_matrix(job, s, kept_p, kept_v, m, s.block_a, s.block_b, job.matrix + cell_begin(job, i));
+    return true;
+  }
+  const T entropy_sum = sum_of_patches(s.entropies, m);
+  const T product = centred_product(kept_p, kept_v, m, classes, s);
+  T* const mean = s.class_a;
+  for (index_t k = 0; k < classes; ++k)
+    mean[k] += kept_p[k];
+  write_scores(job, i, m, entropy_sum, product, mean, s.block_a);
+  return true;
 }
 
 /// Two roundings, unless a compiler contracted them.

@@ -72,4 +72,27 @@ void ScoreTable::append(const ScoreTable& chunk) {
   }
 }
 
+void ScoreTable::clear() noexcept {
+  score.clear();
+  entropy.clear();
+  diversity.clear();
+  dominant.clear();
+  kept_offsets.clear();
+  kept.clear();
+  patches.clear();
+  mean_probabilities.clear();
+}
+
+void ScoreTable::reuse(ScoreTable& other) noexcept {
+  score.swap(other.score);
+  entropy.swap(other.entropy);
+  diversity.swap(other.diversity);
+  dominant.swap(other.dominant);
+  kept_offsets.swap(other.kept_offsets);
+  kept.swap(other.kept);
+  patches.swap(other.patches);
+  mean_probabilities.swap(other.mean_probabilities);
+  clear();
+}
+
 }  // namespace aift

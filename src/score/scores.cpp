@@ -2,6 +2,7 @@
 #include <aift/score/scores.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -142,17 +143,36 @@ index_t check_shape(const PatchPredictions& chunk, index_t first_candidate) {
 }
 
 /// Runs a job whose outputs are in place.
-void run(Job& job, index_t first_candidate) {
-  const std::size_t bytes = detail::scratch_bytes(job);
+void run(const Job& job, index_t first_candidate, Executor* executor) {
+  constexpr index_t kTaskValues = 1 << 16;  // a task takes tens of microseconds at least
+  const detail::Engine& engine = detail::best_engine();
+  const index_t n = job.chunk.candidates;
+  InlineExecutor here;
+  if (executor == nullptr) executor = &here;
+  const std::size_t bytes = (engine.scratch_bytes(job) + 63) / 64 * 64;
+  const auto workers = static_cast<std::size_t>(executor->workers());
   // operator new aligns to 16 bytes; 64 keeps the arrays apart by cache lines.
-  const std::unique_ptr<std::byte[]> memory(new std::byte[bytes + 64]);
+  const std::unique_ptr<std::byte[]> memory(new std::byte[workers * bytes + 64]);
   void* start = memory.get();
-  std::size_t space = bytes + 64;
-  job.scratch = static_cast<std::byte*>(std::align(64, bytes, start, space));
-  static const detail::Engine engine = detail::best_engine();
-  const Offender offender = engine(job);
-  if (offender.fault != Fault::none) {
-    refuse(job.chunk, offender, first_candidate, job.options.precision);
+  std::size_t space = workers * bytes + 64;
+  auto* const scratch = static_cast<std::byte*>(std::align(64, workers * bytes, start, space));
+
+  const index_t values = job.chunk.row_begin(n) - job.chunk.row_begin(0);
+  const index_t tasks =
+      workers == 1 ? 1
+                   : std::clamp<index_t>(values / n * job.chunk.classes * n / kTaskValues, 1,
+                                         std::min<index_t>(n, 64 * executor->workers()));
+  const index_t share = ((n + tasks - 1) / tasks + 63) / 64 * 64;  // whole groups of lanes
+  std::atomic<bool> good{true};
+  executor->run((n + share - 1) / share, [&](index_t task, int worker) {
+    if (!good.load(std::memory_order_relaxed)) return;
+    if (!engine.run(job, task * share, std::min(n, (task + 1) * share),
+                    scratch + static_cast<std::size_t>(worker) * bytes)) {
+      good.store(false, std::memory_order_relaxed);
+    }
+  });
+  if (!good.load(std::memory_order_relaxed)) {
+    refuse(job.chunk, detail::find_offender(job, 0, n), first_candidate, job.options.precision);
   }
 }
 
@@ -161,14 +181,6 @@ T* grow(std::vector<T>& column, index_t count) {
   const std::size_t held = column.size();
   column.resize(held + static_cast<std::size_t>(count));
   return column.data() + held;
-}
-
-/// Kept patches of all candidates together.
-index_t kept_total(const PatchPredictions& chunk, double alpha) {
-  index_t total = 0;
-  for (index_t i = 0; i < chunk.candidates; ++i)
-    total += kept_count(chunk.patch_count(i), alpha);
-  return total;
 }
 
 /// first 0 when empty, then the running number of kept patches.
@@ -187,14 +199,16 @@ index_t kept_count(index_t q, double alpha) noexcept {
 }
 
 void compute(ScoreKind kind, const PatchPredictions& chunk, const ScoreOptions& options,
-             ScoreTable& out) {
+             ScoreTable& out, Executor* executor) {
   options.validate();
   const index_t first = out.first_candidate + out.size();
   Job job;
   job.most_patches = check_shape(chunk, first);
   if (chunk.candidates == 0) return;
   ScoreTable rows;
+  if (out.size() == 0) rows.reuse(out);
   rows.request = out.request;
+  rows.first_candidate = out.first_candidate;
   rows.form = chunk.kind;
   rows.options = options;
   rows.name = to_string(kind);
@@ -209,6 +223,7 @@ void compute(ScoreKind kind, const PatchPredictions& chunk, const ScoreOptions& 
   if (out.request.kept) {
     extend_offsets(chunk, options.alpha, rows.kept_offsets);
     job.kept = grow(rows.kept, rows.kept_offsets.back());
+    job.kept_offsets = rows.kept_offsets.data();
     rows.patches.reserve(static_cast<std::size_t>(chunk.candidates));
     for (index_t i = 0; i < chunk.candidates; ++i) {
       rows.patches.push_back(static_cast<std::int32_t>(chunk.patch_count(i)));
@@ -217,41 +232,46 @@ void compute(ScoreKind kind, const PatchPredictions& chunk, const ScoreOptions& 
   if (out.request.mean_probabilities) {
     job.mean_probabilities = grow(rows.mean_probabilities, chunk.candidates * chunk.classes);
   }
-  run(job, first);
+  run(job, first, executor);
   if (out.size() == 0) {
-    rows.first_candidate = out.first_candidate;
     out = std::move(rows);
   } else {
     out.append(rows);
   }
 }
 
-void entropy(const PatchPredictions& chunk, const ScoreOptions& options, ScoreTable& out) {
-  compute(ScoreKind::entropy, chunk, options, out);
+void entropy(const PatchPredictions& chunk, const ScoreOptions& options, ScoreTable& out,
+             Executor* executor) {
+  compute(ScoreKind::entropy, chunk, options, out, executor);
 }
 
-void diversity(const PatchPredictions& chunk, const ScoreOptions& options, ScoreTable& out) {
-  compute(ScoreKind::diversity, chunk, options, out);
+void diversity(const PatchPredictions& chunk, const ScoreOptions& options, ScoreTable& out,
+               Executor* executor) {
+  compute(ScoreKind::diversity, chunk, options, out, executor);
 }
 
-void aift(const PatchPredictions& chunk, const ScoreOptions& options, ScoreTable& out) {
-  compute(ScoreKind::aift, chunk, options, out);
+void aift(const PatchPredictions& chunk, const ScoreOptions& options, ScoreTable& out,
+          Executor* executor) {
+  compute(ScoreKind::aift, chunk, options, out, executor);
 }
 
-void least_confidence(const PatchPredictions& chunk, const ScoreOptions& options, ScoreTable& out) {
-  compute(ScoreKind::least_confidence, chunk, options, out);
+void least_confidence(const PatchPredictions& chunk, const ScoreOptions& options, ScoreTable& out,
+                      Executor* executor) {
+  compute(ScoreKind::least_confidence, chunk, options, out, executor);
 }
 
-void margin(const PatchPredictions& chunk, const ScoreOptions& options, ScoreTable& out) {
-  compute(ScoreKind::margin, chunk, options, out);
+void margin(const PatchPredictions& chunk, const ScoreOptions& options, ScoreTable& out,
+            Executor* executor) {
+  compute(ScoreKind::margin, chunk, options, out, executor);
 }
 
-void bald(const PatchPredictions& chunk, const ScoreOptions& options, ScoreTable& out) {
-  compute(ScoreKind::bald, chunk, options, out);
+void bald(const PatchPredictions& chunk, const ScoreOptions& options, ScoreTable& out,
+          Executor* executor) {
+  compute(ScoreKind::bald, chunk, options, out, executor);
 }
 
 void patch_entropies(const PatchPredictions& chunk, const ScoreOptions& options,
-                     std::vector<double>& out) {
+                     std::vector<double>& out, Executor* executor) {
   options.validate();
   Job job;
   job.most_patches = check_shape(chunk, 0);
@@ -261,11 +281,11 @@ void patch_entropies(const PatchPredictions& chunk, const ScoreOptions& options,
   job.chunk = chunk;
   job.options = options;
   job.patch_entropy = rows.data();
-  run(job, 0);
+  run(job, 0, executor);
   out.insert(out.end(), rows.begin(), rows.end());
 }
 
-Majority majority(const PatchPredictions& chunk, const ScoreOptions& options) {
+Majority majority(const PatchPredictions& chunk, const ScoreOptions& options, Executor* executor) {
   options.validate();
   Majority out;
   out.kept_offsets.push_back(0);
@@ -277,34 +297,42 @@ Majority majority(const PatchPredictions& chunk, const ScoreOptions& options) {
   job.options = options;
   job.dominant = grow(out.dominant, chunk.candidates);
   job.kept = grow(out.kept, out.kept_offsets.back());
-  run(job, 0);
+  job.kept_offsets = out.kept_offsets.data();
+  run(job, 0, executor);
   return out;
 }
 
-void matrix(const PatchPredictions& chunk, const ScoreOptions& options, MatrixTable& out) {
+void matrix(const PatchPredictions& chunk, const ScoreOptions& options, MatrixTable& out,
+            Executor* executor) {
   options.validate();
   Job job;
   job.most_patches = check_shape(chunk, out.size());
   if (chunk.candidates == 0) return;
-  index_t cells = 0;
+  std::vector<index_t> cell_offsets = {0};
+  std::vector<index_t> kept_offsets = {0};
   for (index_t i = 0; i < chunk.candidates; ++i) {
     const index_t m = kept_count(chunk.patch_count(i), options.alpha);
-    cells += m * m;
+    cell_offsets.push_back(cell_offsets.back() + m * m);
+    kept_offsets.push_back(kept_offsets.back() + m);
   }
-  std::vector<double> cell_rows(static_cast<std::size_t>(cells));
-  std::vector<std::int32_t> kept(static_cast<std::size_t>(kept_total(chunk, options.alpha)));
+  std::vector<double> cells(static_cast<std::size_t>(cell_offsets.back()));
+  std::vector<std::int32_t> kept(static_cast<std::size_t>(kept_offsets.back()));
   job.chunk = chunk;
   job.options = options;
-  job.matrix = cell_rows.data();
+  job.matrix = cells.data();
+  job.cell_offsets = cell_offsets.data();
   job.kept_ascending = kept.data();
-  run(job, out.size());
-  if (out.offsets.empty()) out.offsets.push_back(0);
-  extend_offsets(chunk, options.alpha, out.kept_offsets);
-  for (index_t i = 0; i < chunk.candidates; ++i) {
-    const index_t m = kept_count(chunk.patch_count(i), options.alpha);
-    out.offsets.push_back(out.offsets.back() + m * m);
-  }
-  out.cells.insert(out.cells.end(), cell_rows.begin(), cell_rows.end());
+  job.kept_offsets = kept_offsets.data();
+  run(job, out.size(), executor);
+  const auto extend = [](std::vector<index_t>& offsets, const std::vector<index_t>& more) {
+    if (offsets.empty()) offsets.push_back(0);
+    const index_t held = offsets.back();
+    for (std::size_t i = 1; i < more.size(); ++i)
+      offsets.push_back(held + more[i]);
+  };
+  extend(out.offsets, cell_offsets);
+  extend(out.kept_offsets, kept_offsets);
+  out.cells.insert(out.cells.end(), cells.begin(), cells.end());
   out.kept.insert(out.kept.end(), kept.begin(), kept.end());
 }
 

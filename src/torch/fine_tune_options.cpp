@@ -78,6 +78,7 @@ FineTuneOptions FineTuneOptions::from(const Settings& settings) {
   o.continued_rate = settings.number("continued_rate", o.continued_rate);
   o.continued_steps = settings.number("continued_steps", o.continued_steps);
   o.batch = settings.integer("batch", o.batch);
+  o.members = settings.integer("members", o.members);
   o.warmup = settings.number("warmup", o.warmup);
   o.balance_classes = settings.flag("balance_classes", o.balance_classes);
   o.batch_norm = chosen(settings, "batch_norm", o.batch_norm,
@@ -127,6 +128,7 @@ void FineTuneOptions::validate() const {
   expect_within("weight_decay", weight_decay, 0, 1);
   expect_at_least("steps", steps, 0);
   expect_at_least("batch", batch, 1);
+  expect_at_least("members", members, 0);
   expect_within("warmup", warmup, 0, 1);
   expect_share("dropout", dropout);
   expect_share("label_smoothing", label_smoothing);

@@ -630,6 +630,9 @@ class Sampler {
   std::vector<Queue> queues_;
 };
 
+/// Numbers of the random streams of further members, behind those of the guard's folds.
+constexpr index_t kMemberStreams = 100;
+
 /// Rising to 1 over the warm-up, then half a cosine down to 0 at the end.
 double rate_factor(index_t step, index_t steps, double warmup) {
   const auto rising =
@@ -1004,6 +1007,9 @@ FineTuneResult FineTuneTrainer::fit_all(const Model& parent, const TrainingRound
                                                                    : 0;
   const index_t frozen = options.tune ? std::min(wanted, start->stages()) : 0;
   const Schedule schedule = schedule_for(options, task.size(), continued && options.probe);
+  const index_t members = options.members > 0                       ? options.members
+                          : task.size() < options.train_all_samples ? 2
+                                                                    : 1;
   Schedule guard_schedule = schedule;
   guard_schedule.steps =
       std::max<index_t>(1, std::llround(options.guard_steps * static_cast<double>(schedule.steps)));
@@ -1036,7 +1042,8 @@ FineTuneResult FineTuneTrainer::fit_all(const Model& parent, const TrainingRound
   }
   // The views are rendered once into the cache, or again whenever all their features are wanted.
   const index_t passes = views.cached ? 1 : (probed ? 1 : 0) + (refit ? 1 : 0);
-  task.begin(passes * view_batches(task, views.count) + (options.tune ? schedule.steps : 0) +
+  task.begin(passes * view_batches(task, views.count) +
+             (options.tune ? members * schedule.steps : 0) +
              (guarded ? options.guard_folds * guard_schedule.steps : 0));
   fill_cache(task, views);
   times.emplace_back("seconds_views", seconds_since(since));
@@ -1086,8 +1093,14 @@ FineTuneResult FineTuneTrainer::fit_all(const Model& parent, const TrainingRound
     }
     std::shared_ptr<Network> tuned = copy_of(*start);
     const TuneReport done = tune(task, views, *tuned, training, held_out, schedule, /*stream=*/0);
+    for (index_t k = 1; k < members; ++k) {  // a running mean of weights
+      const std::shared_ptr<Network> other = copy_of(*start);
+      (void)tune(task, views, *other, training, held_out, schedule, kMemberStreams + k);
+      mix_into(*other, *tuned, static_cast<double>(k) / static_cast<double>(k + 1));
+    }
     if (schedule.mix < 1) mix_into(*start, *tuned, schedule.mix);
     report.add("start", continued ? "parent" : "probe");
+    report.add("members", std::to_string(members));
     report.add("steps", std::to_string(done.steps));
     report.add("loss_first", number(done.loss_first));
     report.add("loss_last", number(done.loss_last));

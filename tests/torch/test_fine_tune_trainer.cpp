@@ -444,6 +444,7 @@ TEST_CASE("a fit counts once from 0 to a total that is known at the start") {
   };
   const std::vector<Case> cases = {
       {"probe and training", 3 + 8, [](nn::FineTuneOptions&) {}},
+      {"two averaged trainings", 3 + 2 * 8, [](nn::FineTuneOptions& o) { o.members = 2; }},
       {"probe alone", 3, [](nn::FineTuneOptions& o) { o.tune = false; }},
       {"training alone", 3 + 8, [](nn::FineTuneOptions& o) { o.probe = false; }},
       {"views that are not kept", 3 + 8, [](nn::FineTuneOptions& o) { o.fresh_views = true; }},
@@ -471,6 +472,7 @@ TEST_CASE("a fit counts once from 0 to a total that is known at the start") {
   for (const Case& one : cases) {
     CAPTURE(one.what);
     nn::FineTuneOptions options = quick();
+    options.members = 1;
     one.change(options);
     Log log;
     const auto result = nn::FineTuneTrainer(options).fit(*parent, set.round, log);

@@ -81,6 +81,7 @@ nn::FineTuneOptions quick() {
   options.steps = 8;
   options.batch = 8;
   options.views = 3;
+  options.members = 1;
   options.backbone_rate = 1e-2;
   options.guard = nn::Guard::off;
   return options;

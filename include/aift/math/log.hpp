@@ -14,25 +14,24 @@ namespace detail {
 template <class L>
 AIFT_MATH typename L::Real log_polynomial(typename L::Real f, typename L::Real f2,
                                           double /*format*/) noexcept {
-  const auto c = [](double x) { return L::real(x); };
-  auto even = L::fma(f2, c(0x1.d2aff36fa46b5p-5), c(0x1.bbacf7c26bcd1p-5));
-  auto odd = L::fma(f2, c(-0x1.8dbdb469a27e7p-6), c(-0x1.0106866bd408dp-4));
-  even = L::fma(f2, even, c(0x1.dc97bf3d4c498p-5));
-  odd = L::fma(f2, odd, c(-0x1.b45ea88c456bfp-5));
-  even = L::fma(f2, even, c(0x1.1169ffab31577p-4));
-  odd = L::fma(f2, odd, c(-0x1.00cfa187498f9p-4));
-  even = L::fma(f2, even, c(0x1.3b0d78e6b73a0p-4));
-  odd = L::fma(f2, odd, c(-0x1.24894c642afa2p-4));
-  even = L::fma(f2, even, c(0x1.745d58ce8529dp-4));
-  odd = L::fma(f2, odd, c(-0x1.555576b27c948p-4));
-  even = L::fma(f2, even, c(0x1.c71c702e3774bp-4));
-  odd = L::fma(f2, odd, c(-0x1.99999aa0e9ddep-4));
-  even = L::fma(f2, even, c(0x1.249249275d162p-3));
-  odd = L::fma(f2, odd, c(-0x1.fffffff3a531bp-4));
-  even = L::fma(f2, even, c(0x1.9999999994dccp-3));
-  odd = L::fma(f2, odd, c(-0x1.555555556b1efp-3));
-  even = L::fma(f2, even, c(0x1.555555555556bp-2));
-  odd = L::fma(f2, odd, c(-0x1.ffffffffffe7bp-3));
+  auto even = L::fma(f2, L::real(0x1.d2aff36fa46b5p-5), L::real(0x1.bbacf7c26bcd1p-5));
+  auto odd = L::fma(f2, L::real(-0x1.8dbdb469a27e7p-6), L::real(-0x1.0106866bd408dp-4));
+  even = L::fma(f2, even, L::real(0x1.dc97bf3d4c498p-5));
+  odd = L::fma(f2, odd, L::real(-0x1.b45ea88c456bfp-5));
+  even = L::fma(f2, even, L::real(0x1.1169ffab31577p-4));
+  odd = L::fma(f2, odd, L::real(-0x1.00cfa187498f9p-4));
+  even = L::fma(f2, even, L::real(0x1.3b0d78e6b73a0p-4));
+  odd = L::fma(f2, odd, L::real(-0x1.24894c642afa2p-4));
+  even = L::fma(f2, even, L::real(0x1.745d58ce8529dp-4));
+  odd = L::fma(f2, odd, L::real(-0x1.555576b27c948p-4));
+  even = L::fma(f2, even, L::real(0x1.c71c702e3774bp-4));
+  odd = L::fma(f2, odd, L::real(-0x1.99999aa0e9ddep-4));
+  even = L::fma(f2, even, L::real(0x1.249249275d162p-3));
+  odd = L::fma(f2, odd, L::real(-0x1.fffffff3a531bp-4));
+  even = L::fma(f2, even, L::real(0x1.9999999994dccp-3));
+  odd = L::fma(f2, odd, L::real(-0x1.555555556b1efp-3));
+  even = L::fma(f2, even, L::real(0x1.555555555556bp-2));
+  odd = L::fma(f2, odd, L::real(-0x1.ffffffffffe7bp-3));
   return L::fma(f, odd, even);
 }
 
@@ -40,14 +39,13 @@ AIFT_MATH typename L::Real log_polynomial(typename L::Real f, typename L::Real f
 template <class L>
 AIFT_MATH typename L::Real log_polynomial(typename L::Real f, typename L::Real f2,
                                           float /*format*/) noexcept {
-  const auto c = [](float x) { return L::real(x); };
-  auto even = L::fma(f2, c(0x1.145796p-4F), c(0x1.e6f06ap-4F));
-  auto odd = L::fma(f2, c(-0x1.de3c04p-4F), c(-0x1.fc220ap-4F));
-  even = L::fma(f2, even, c(0x1.233768p-3F));
-  odd = L::fma(f2, odd, c(-0x1.555c4ep-3F));
-  even = L::fma(f2, even, c(0x1.99a4b6p-3F));
-  odd = L::fma(f2, odd, c(-0x1.000006p-2F));
-  even = L::fma(f2, even, c(0x1.555548p-2F));
+  auto even = L::fma(f2, L::real(0x1.145796p-4F), L::real(0x1.e6f06ap-4F));
+  auto odd = L::fma(f2, L::real(-0x1.de3c04p-4F), L::real(-0x1.fc220ap-4F));
+  even = L::fma(f2, even, L::real(0x1.233768p-3F));
+  odd = L::fma(f2, odd, L::real(-0x1.555c4ep-3F));
+  even = L::fma(f2, even, L::real(0x1.99a4b6p-3F));
+  odd = L::fma(f2, odd, L::real(-0x1.000006p-2F));
+  even = L::fma(f2, even, L::real(0x1.555548p-2F));
   return L::fma(f, odd, even);
 }
 

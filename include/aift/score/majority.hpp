@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include <aift/core/executor.hpp>
 #include <aift/core/predictions.hpp>
 #include <aift/score/options.hpp>
 
@@ -37,6 +38,7 @@ struct Majority {
 /// Source: Zhou et al., CVPR 2017, majority selection; for K > 2 the dominant class is ours.
 /// throws  ShapeError, ValueError naming candidate and patch
 /// cost    O(q K) per candidate, and O(q log q) for the order of the kept patches
-[[nodiscard]] Majority majority(const PatchPredictions& chunk, const ScoreOptions& options);
+[[nodiscard]] Majority majority(const PatchPredictions& chunk, const ScoreOptions& options,
+                                Executor* executor = nullptr);
 
 }  // namespace aift::score

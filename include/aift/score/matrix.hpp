@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include <aift/core/executor.hpp>
 #include <aift/core/predictions.hpp>
 #include <aift/score/options.hpp>
 
@@ -46,6 +47,7 @@ struct MatrixTable {
 /// throws  ShapeError, ValueError naming candidate (counted over what `out` holds) and patch; `out`
 ///         is then as it was
 /// cost    O(m^2 K) per candidate; 8 m^2 bytes each
-void matrix(const PatchPredictions& chunk, const ScoreOptions& options, MatrixTable& out);
+void matrix(const PatchPredictions& chunk, const ScoreOptions& options, MatrixTable& out,
+            Executor* executor = nullptr);
 
 }  // namespace aift::score

@@ -55,6 +55,11 @@ struct ScoreTable {
   /// Rows of `chunk` behind the rows held. A table without rows takes over what the chunk is; else
   /// name, classes, form, options and request must agree (ShapeError).
   void append(const ScoreTable& chunk);
+
+  /// No rows; what the table asks for and where it begins stay, and so does its memory.
+  void clear() noexcept;
+  /// The memory of a table that is no longer needed; this table then has no rows.
+  void reuse(ScoreTable& other) noexcept;
 };
 
 }  // namespace aift

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include <aift/core/executor.hpp>
 #include <aift/core/predictions.hpp>
 #include <aift/score/options.hpp>
 #include <aift/score/score_table.hpp>
@@ -43,33 +44,44 @@ inline constexpr std::array<ScoreKind, 6> kScoreKinds = {
 /// order   fixed sums (math/sum.hpp): bit-identical for any chunking, dense or ragged
 /// throws  ShapeError, ValueError naming the first offending candidate (counted from
 ///         out.first_candidate) and patch; `out` is then as it was
-/// cost    O(q K) per candidate; one allocation per call, of up to 5 q K numbers for the largest q of
-///         the chunk
+/// cost    O(q K) per candidate; one allocation per call and thread, of up to 5 q K numbers for the
+///         largest q of the chunk and each of 16 candidates that are scored side by side
+/// executor  runs the candidates side by side; null: the calling thread. No effect on any bit
 /// thread safe: no state; scores of disjoint chunks may be computed in several threads
+///
+/// The instructions used (AVX-512, AVX2 with FMA, or none of them) are chosen at run time, with no
+/// effect on any bit; the environment variable AIFT_SIMD=baseline|avx2|avx512 forces one, for
+/// tests.
 namespace score {
 
 /// score = entropy
-void entropy(const PatchPredictions& chunk, const ScoreOptions& options, ScoreTable& out);
+void entropy(const PatchPredictions& chunk, const ScoreOptions& options, ScoreTable& out,
+             Executor* executor = nullptr);
 /// score = diversity
-void diversity(const PatchPredictions& chunk, const ScoreOptions& options, ScoreTable& out);
+void diversity(const PatchPredictions& chunk, const ScoreOptions& options, ScoreTable& out,
+               Executor* executor = nullptr);
 /// score = lambda1 entropy + lambda2 diversity: the sum of all cells of R over the kept patches
-void aift(const PatchPredictions& chunk, const ScoreOptions& options, ScoreTable& out);
+void aift(const PatchPredictions& chunk, const ScoreOptions& options, ScoreTable& out,
+          Executor* executor = nullptr);
 /// score = 1 - largest mean probability of the kept patches, in [0, 1 - 1/K]
-void least_confidence(const PatchPredictions& chunk, const ScoreOptions& options, ScoreTable& out);
+void least_confidence(const PatchPredictions& chunk, const ScoreOptions& options, ScoreTable& out,
+                      Executor* executor = nullptr);
 /// score = 1 - (largest - second largest mean probability of the kept patches), in [0, 1]
-void margin(const PatchPredictions& chunk, const ScoreOptions& options, ScoreTable& out);
+void margin(const PatchPredictions& chunk, const ScoreOptions& options, ScoreTable& out,
+            Executor* executor = nullptr);
 /// score = entropy of the kept patches' mean prediction - their mean entropy: the mutual
 /// information between prediction and patch. A difference: absolute error about 1e-15 K (double),
 /// 1e-6 (single).
-void bald(const PatchPredictions& chunk, const ScoreOptions& options, ScoreTable& out);
+void bald(const PatchPredictions& chunk, const ScoreOptions& options, ScoreTable& out,
+          Executor* executor = nullptr);
 
 /// The score named by `kind`.
 void compute(ScoreKind kind, const PatchPredictions& chunk, const ScoreOptions& options,
-             ScoreTable& out);
+             ScoreTable& out, Executor* executor = nullptr);
 
 /// e_j of every patch of `chunk` in row order, nats; alpha is not used. Appended to `out`, [rows].
 void patch_entropies(const PatchPredictions& chunk, const ScoreOptions& options,
-                     std::vector<double>& out);
+                     std::vector<double>& out, Executor* executor = nullptr);
 
 }  // namespace score
 }  // namespace aift

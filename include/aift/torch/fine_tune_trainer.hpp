@@ -74,6 +74,11 @@ struct FineTuneOptions {
   double continued_rate = 2.0 / 3;   ///< factor of both rates when the parent's head goes on
   double continued_steps = 2.0 / 3;  ///< factor of the steps in that case
   index_t batch = 32;                ///< patches per step
+  /// So many trainings from the same start, in other orders, with other views and dropout, whose
+  /// weights are averaged: the noise of few labels shrinks, the time grows.
+  /// Source: Wortsman et al., ICML 2022 ("Model soups").
+  /// 0: 2 below train_all_samples labelled candidates, 1 from there on.
+  index_t members = 0;
   double warmup = 0.1;          ///< share of the steps with a rising rate; cosine to 0 afterwards
   bool balance_classes = true;  ///< every class equally often, whatever its size
   BatchNorm batch_norm = BatchNorm::frozen;
@@ -155,10 +160,10 @@ struct FineTuneResult {
 /// and
 ///         class names agree
 /// report  facts, in this order where they apply: samples, views, frozen_stages, probe_l2,
-///         probe_log_loss (cross-validated), start (probe, parent), steps, loss_first, loss_last,
-///         holdout_log_loss, best_step, mix, logit_scale, refit_l2, guard, guard_probe_auc,
-///         guard_tuned_auc, guard_probe_log_loss, guard_tuned_log_loss, seconds_views,
-///         seconds_probe, seconds_tune, seconds_guard, seconds
+///         probe_log_loss (cross-validated), start (probe, parent), members, steps, loss_first,
+///         loss_last, holdout_log_loss, best_step, mix, logit_scale, refit_l2, guard,
+///         guard_probe_auc, guard_tuned_auc, guard_probe_log_loss, guard_tuned_log_loss,
+///         seconds_views, seconds_probe, seconds_tune, seconds_guard, seconds
 /// progress  stage "train", once per fit from 0 to a total that is known at the start: rendered
 ///         batches of views and training steps, those of the guard's folds included; never beyond
 /// result  bit-identical for the same inputs, machine, build and number of threads

@@ -1,0 +1,1287 @@
+// SPDX-License-Identifier: Apache-2.0
+// No include guard: included once per instruction set, behind simd_lane.hpp and engine_body.hpp.
+//
+// Two layouts over a register S = Simd<T, ...>. Both walk the sums of math/sum.hpp term by term, so
+// they agree with the plain loop of engine_body.hpp bit for bit.
+//   across  few classes: a lane is a candidate. kLanes candidates with the same number of patches
+//           are read together and transposed, so that one register holds the same value of each.
+//   within  many classes: a lane is a class. Tiles of kClassLanes classes go over all patches, so
+//           that each value is read once and its logarithm never leaves the first cache.
+
+/// Up to so many classes a lane is a candidate.
+inline constexpr index_t kAcrossClasses = 32;
+/// Values of a candidate that are held for every lane at the same time.
+inline constexpr index_t kAcrossValues = 2048;
+
+inline bool scores_across(const Job& job, index_t q) {
+  return job.matrix == nullptr && job.chunk.classes <= kAcrossClasses &&
+         q * job.chunk.classes <= kAcrossValues;
+}
+
+inline bool scores_within(const Job& job) {
+  return job.matrix == nullptr && job.chunk.classes > kAcrossClasses;
+}
+
+/// ln(p + eps); kNormal: eps keeps the argument away from the subnormal numbers.
+template <class S, bool kNormal>
+AIFT_MATH typename S::Real log_of(typename S::Real p, typename S::Real eps) {
+  if constexpr (kNormal) {
+    return math::log_normal_lane<S>(p + eps);
+  } else {
+    return math::log_lane<S>(p + eps);
+  }
+}
+
+// ------------------------------------------------------------------ across
+
+template <class S>
+struct Across {
+  using V = typename S::Real;
+  using T = typename S::Scalar;
+  V* stage;            // [q, K] inputs
+  V* p;                // [q, K] probabilities from logits
+  V* v;                // [q, K] logarithms, or w
+  V* base;             // [q] log1p(r); 0 from probabilities
+  V* largest;          // [q] confidences
+  V* network;          // [q]
+  V* patch;            // [q] entropies, where they are asked for
+  V* total;            // [K] of every class over all patches
+  V* class_a;          // [K]
+  V* class_b;          // [K]
+  V* block_a;          // [K]
+  V* block_b;          // [K]
+  T* column;           // [q]
+  T* copy;             // [q]
+  std::int32_t* kept;  // [kLanes, q] ascending
+  std::byte* rows;     // [kLanes, q, K] inputs of the kept patches
+  Comparator* comparators;
+  std::int64_t* order;  // [kWindow]
+  std::int32_t held[S::kLanes];
+  index_t network_q = -1;
+  index_t network_m = -1;
+  int comparator_count = 0;
+};
+
+template <class S>
+inline void carve_across(Carver& carver, const Job& job, Across<S>& s) {
+  const index_t classes = job.chunk.classes;
+  if (job.matrix != nullptr || classes > kAcrossClasses) return;
+  const index_t most = smaller(job.most_patches, kAcrossValues / classes);
+  const std::size_t q = static_cast<std::size_t>(most);
+  const std::size_t k = static_cast<std::size_t>(classes);
+  const bool logits = job.chunk.kind == PredictionKind::logits;
+  carver.take(s.stage, q * k);
+  carver.take(s.p, logits ? q * k : 0);
+  carver.take(s.v, q * k);
+  carver.take(s.base, q);
+  carver.take(s.largest, q);
+  carver.take(s.network, q);
+  carver.take(s.patch, q);
+  carver.take(s.total, k);
+  carver.take(s.class_a, k);
+  carver.take(s.class_b, k);
+  carver.take(s.block_a, k);
+  carver.take(s.block_b, k);
+  carver.take(s.column, q);
+  carver.take(s.copy, q);
+  carver.take(s.kept, q * S::kLanes);
+  carver.take(s.rows, q * k * S::kLanes * sizeof(double));
+  carver.take(s.comparators, kMostComparators);
+  carver.take(s.order, static_cast<std::size_t>(kWindow));
+}
+
+/// out[n] holds value n of every lane.
+template <class S, class In>
+inline void stage_values(const In* const* from, index_t count, typename S::Real* out) {
+  using T = typename S::Scalar;
+  using V = typename S::Real;
+  constexpr int kLanes = S::kLanes;
+  if (count < kLanes) {
+    for (index_t n = 0; n < count; ++n) {
+      T values[kLanes];
+      for (int lane = 0; lane < kLanes; ++lane)
+        values[lane] = convert<In, T>(from[lane][n]);
+      out[n] = S::load(values);
+    }
+    return;
+  }
+  for (index_t n = 0; n < count; n += kLanes) {
+    if (n > count - kLanes) n = count - kLanes;  // the last block overlaps the one before
+    V rows[kLanes];
+#pragma GCC unroll 16
+    for (int lane = 0; lane < kLanes; ++lane)
+      rows[lane] = S::load_converted(from[lane] + n);
+    S::transpose(rows);
+#pragma GCC unroll 16
+    for (int lane = 0; lane < kLanes; ++lane)
+      out[n + lane] = rows[lane];
+  }
+}
+
+/// The pairwise half of a sum over at most kClassLanes classes; `partial` [K] is overwritten.
+template <class V>
+AIFT_MATH V add_tree(V* partial, index_t classes) {
+  for (index_t stride = math::class_width(classes) / 2; stride > 0; stride /= 2) {
+    for (index_t a = 0; a < stride && a + stride < classes; ++a)
+      partial[a] += partial[a + stride];
+  }
+  return partial[0];
+}
+
+/// What the patches of a group add up to.
+template <class S>
+struct Sums {
+  typename S::Real entropy;
+  typename S::Real product;
+  typename S::Mask bad;
+  typename S::Real least;  // smallest probability
+};
+
+/// Class sums over all patches in s.total (math/sum.hpp), checks of probabilities.
+template <class S, int kTwo>
+inline void survey_rows(const typename S::Real* p, index_t q, index_t all_classes, bool check,
+                        typename S::Scalar tolerance, Across<S>& s, Sums<S>& sums) {
+  using T = typename S::Scalar;
+  using V = typename S::Real;
+  const index_t classes = kTwo != 0 ? 2 : all_classes;
+  const V zero = S::real(T{0});
+  const V one = S::real(T{1});
+  const V limit = S::real(tolerance);
+  if constexpr (kTwo != 0) {
+    V a = zero;
+    V b = zero;
+    for (index_t first = 0; first < q; first += math::kPatchBlock) {
+      const index_t last = smaller(q, first + math::kPatchBlock);
+      V block_a = zero;
+      V block_b = zero;
+      for (index_t j = first; j < last; ++j) {
+        const V x = p[2 * j];
+        const V y = p[2 * j + 1];
+        if (check) {
+          sums.bad |= ~(S::magnitude((x + y) - one) <= limit);
+          sums.least = S::min(sums.least, S::min(x, y));
+        }
+        block_a += x;
+        block_b += y;
+      }
+      a += block_a;
+      b += block_b;
+    }
+    s.total[0] = a;
+    s.total[1] = b;
+    return;
+  }
+  for (index_t k = 0; k < classes; ++k)
+    s.total[k] = zero;
+  for (index_t first = 0; first < q; first += math::kPatchBlock) {
+    const index_t last = smaller(q, first + math::kPatchBlock);
+    for (index_t k = 0; k < classes; ++k)
+      s.block_a[k] = zero;
+    for (index_t j = first; j < last; ++j) {
+      const V* row = p + j * classes;
+      V partial[kAcrossClasses];
+      for (index_t k = 0; k < classes; ++k) {
+        const V x = row[k];
+        s.block_a[k] += x;
+        partial[k] = x;
+        if (check) sums.least = S::min(sums.least, x);
+      }
+      if (check) sums.bad |= ~(S::magnitude(add_tree(partial, classes) - one) <= limit);
+    }
+    for (index_t k = 0; k < classes; ++k)
+      s.total[k] += s.block_a[k];
+  }
+}
+
+/// Entropies and the centred product of m patches; leaves mean_k P - P_0k in class_a. From logits
+/// `p`, s.v and s.base hold P, w and log1p(r); from probabilities s.v is written. kSurvey (of two
+/// classes): does what survey_rows does as well.
+template <class S, int kTwo, bool kLogits, bool kNormal, bool kSurvey>
+inline void score_rows(const typename S::Real* p, index_t m, index_t all_classes,
+                       typename S::Scalar eps_value, typename S::Scalar tolerance,
+                       bool patches_wanted, Across<S>& s, Sums<S>& sums) {
+  using T = typename S::Scalar;
+  using V = typename S::Real;
+  const index_t classes = kTwo != 0 ? 2 : all_classes;
+  const V zero = S::real(T{0});
+  const V eps = S::real(eps_value);
+  const V share = S::real(T{1} / static_cast<T>(m));
+  V* const v = s.v;
+  sums.entropy = zero;
+  if constexpr (kTwo != 0) {
+    const V p0 = p[0];
+    const V p1 = p[1];
+    const V v0 = kLogits ? v[0] : log_of<S, kNormal>(p0, eps);
+    const V v1 = kLogits ? v[1] : log_of<S, kNormal>(p1, eps);
+    V a0 = zero;
+    V a1 = zero;
+    V b0 = zero;
+    V b1 = zero;
+    V class0 = zero;
+    V class1 = zero;
+    for (index_t first = 0; first < m; first += math::kPatchBlock) {
+      const index_t last = smaller(m, first + math::kPatchBlock);
+      V entropy = zero;
+      V class_block0 = zero;
+      V class_block1 = zero;
+      V block_a0 = zero;
+      V block_a1 = zero;
+      V block_b0 = zero;
+      V block_b1 = zero;
+      for (index_t j = first; j < last; ++j) {
+        const V x = p[2 * j];
+        const V y = p[2 * j + 1];
+        if constexpr (kSurvey) {
+          sums.bad |= ~(S::magnitude((x + y) - S::real(T{1})) <= S::real(tolerance));
+          sums.least = S::min(sums.least, S::min(x, y));
+          class_block0 += x;
+          class_block1 += y;
+        }
+        const V lx = kLogits ? v[2 * j] : log_of<S, kNormal>(x, eps);
+        const V ly = kLogits ? v[2 * j + 1] : log_of<S, kNormal>(y, eps);
+        if constexpr (!kLogits) {
+          v[2 * j] = lx;
+          v[2 * j + 1] = ly;
+        }
+        const V e = (kLogits ? s.base[j] : zero) - (S::fma(x, lx, zero) + S::fma(y, ly, zero));
+        if (patches_wanted) s.patch[j] = e;
+        entropy += e;
+        block_a0 += x - p0;
+        block_a1 += y - p1;
+        block_b0 += lx - v0;
+        block_b1 += ly - v1;
+      }
+      sums.entropy += entropy;
+      class0 += class_block0;
+      class1 += class_block1;
+      a0 += block_a0;
+      a1 += block_a1;
+      b0 += block_b0;
+      b1 += block_b1;
+    }
+    a0 *= share;
+    a1 *= share;
+    b0 *= share;
+    b1 *= share;
+    s.class_a[0] = a0;
+    s.class_a[1] = a1;
+    V total0 = zero;
+    V total1 = zero;
+    for (index_t first = 0; first < m; first += math::kPatchBlock) {
+      const index_t last = smaller(m, first + math::kPatchBlock);
+      V block0 = zero;
+      V block1 = zero;
+      for (index_t j = first; j < last; ++j) {
+        block0 = S::fma((p[2 * j] - p0) - a0, (v[2 * j] - v0) - b0, block0);
+        block1 = S::fma((p[2 * j + 1] - p1) - a1, (v[2 * j + 1] - v1) - b1, block1);
+      }
+      total0 += block0;
+      total1 += block1;
+    }
+    sums.product = (total0 + total1) + zero;
+    if constexpr (kSurvey) {
+      s.total[0] = class0;
+      s.total[1] = class1;
+    }
+    return;
+  }
+
+  V* const a = s.class_a;
+  V* const b = s.class_b;
+  for (index_t k = 0; k < classes; ++k)
+    a[k] = b[k] = zero;
+  for (index_t first = 0; first < m; first += math::kPatchBlock) {
+    const index_t last = smaller(m, first + math::kPatchBlock);
+    V entropy = zero;
+    V block_a[kAcrossClasses];
+    V block_b[kAcrossClasses];
+    for (index_t k = 0; k < classes; ++k)
+      block_a[k] = block_b[k] = zero;
+    for (index_t j = first; j < last; ++j) {
+      const V* const row = p + j * classes;
+      V* const values = v + j * classes;
+      if (!kLogits && j == 0) {  // the differences below are taken from the first patch
+        for (index_t k = 0; k < classes; ++k)
+          values[k] = log_of<S, kNormal>(row[k], eps);
+      }
+      V partial[kAcrossClasses];
+      for (index_t k = 0; k < classes; ++k) {
+        const V x = row[k];
+        V l;
+        if constexpr (kLogits) {
+          l = values[k];
+        } else {
+          l = log_of<S, kNormal>(x, eps);
+          values[k] = l;
+        }
+        partial[k] = S::fma(x, l, zero);
+        block_a[k] += x - p[k];
+        block_b[k] += l - v[k];
+      }
+      const V e = (kLogits ? s.base[j] : zero) - add_tree(partial, classes);
+      if (patches_wanted) s.patch[j] = e;
+      entropy += e;
+    }
+    sums.entropy += entropy;
+    for (index_t k = 0; k < classes; ++k) {
+      a[k] += block_a[k];
+      b[k] += block_b[k];
+    }
+  }
+  V total[kAcrossClasses];
+  for (index_t k = 0; k < classes; ++k) {
+    a[k] *= share;
+    b[k] *= share;
+    total[k] = zero;
+  }
+  for (index_t first = 0; first < m; first += math::kPatchBlock) {
+    const index_t last = smaller(m, first + math::kPatchBlock);
+    for (index_t k = 0; k < classes; ++k) {
+      const V pk = p[k];
+      const V vk = v[k];
+      const V ak = a[k];
+      const V bk = b[k];
+      V block = zero;
+      for (index_t j = first; j < last; ++j)
+        block = S::fma((p[j * classes + k] - pk) - ak, (v[j * classes + k] - vk) - bk, block);
+      total[k] += block;
+    }
+  }
+  for (index_t k = 0; k < classes; ++k)
+    total[k] += zero;
+  sums.product = add_tree(total, classes);
+}
+
+/// P into s.p, w into s.v, log1p(r) into s.base, from logits in s.stage.
+template <class S, int kTwo>
+inline void softmax_across(index_t q, index_t all_classes, Across<S>& s, Sums<S>& sums) {
+  using T = typename S::Scalar;
+  using V = typename S::Real;
+  using Mask = typename S::Mask;
+  const index_t classes = kTwo != 0 ? 2 : all_classes;
+  const V zero = S::real(T{0});
+  const V one = S::real(T{1});
+  const V floor = S::real(kFloor<T>);
+  const V normal = S::real(math::kExpNormal<T>);
+  V finite = zero;  // NaN once a logit is infinite or NaN
+  for (index_t j = 0; j < q; ++j) {
+    const V* const z = s.stage + j * classes;
+    V* const w = s.v + j * classes;
+    V* const p = s.p + j * classes;
+    if constexpr (kTwo != 0) {
+      // One of the two is the largest: w = 0 and P before the division 1; the other is r.
+      const V x = z[0];
+      const V y = z[1];
+      finite = S::fma(x, zero, S::fma(y, zero, finite));
+      const Mask second = x < y;
+      V other = S::select(second, x - y, y - x);
+      other = S::select(other < floor, floor, other);
+      const V r = math::exp_lane<S>(other);
+      const V inverse = one / (one + r);
+      const V small = r * inverse;
+      w[0] = S::select(second, other, zero);
+      w[1] = S::select(second, zero, other);
+      p[0] = S::select(second, small, inverse);
+      p[1] = S::select(second, inverse, small);
+      s.base[j] = math::log1p_lane<S>(r);
+      continue;
+    }
+    V largest = z[0];
+    V smallest = z[0];
+    for (index_t k = 0; k < classes; ++k) {
+      const V x = z[k];
+      finite = S::fma(x, zero, finite);
+      largest = S::max(x, largest);
+      smallest = S::min(x, smallest);
+    }
+    V partial[kAcrossClasses];
+    const auto exponential = [&]<bool kNarrow>(std::bool_constant<kNarrow>) {
+      Mask found = zero < zero;
+      for (index_t k = 0; k < classes; ++k) {
+        V x = z[k] - largest;
+        if constexpr (!kNarrow) x = S::select(x < floor, floor, x);
+        w[k] = x;
+        const V e = kNarrow ? math::exp_normal_lane<S>(x) : math::exp_lane<S>(x);
+        const Mask top = ~found & (x == zero);  // the first of the largest: left out of r
+        found |= top;
+        partial[k] = S::select(top, zero, e);
+        p[k] = e;
+      }
+    };
+    if (S::any(smallest - largest < normal)) {
+      exponential(std::false_type{});
+    } else {
+      exponential(std::true_type{});
+    }
+    const V r = add_tree(partial, classes);
+    const V inverse = one / (one + r);
+    for (index_t k = 0; k < classes; ++k)
+      p[k] *= inverse;
+    s.base[j] = math::log1p_lane<S>(r);
+  }
+  sums.bad |= ~(finite == zero);
+}
+
+/// The m patches of largest confidence (s.largest) of every lane, ascending, into s.kept [lane][m].
+template <class S>
+inline void keep_across(index_t q, index_t m, int used, Across<S>& s) {
+  using T = typename S::Scalar;
+  using V = typename S::Real;
+  using Bits = typename S::Bits;
+  using Mask = typename S::Mask;
+  if (q > kMostNetwork) {
+    for (int lane = 0; lane < used; ++lane) {
+      for (index_t j = 0; j < q; ++j)
+        s.column[j] = reinterpret_cast<const T*>(s.largest + j)[lane];
+      keep_largest(s.column, q, m, s.copy, s.kept + lane * m);
+    }
+    return;
+  }
+  if (s.network_q != q || s.network_m != m) {
+    s.comparator_count = selection_network(q, m, s.comparators);
+    s.network_q = q;
+    s.network_m = m;
+  }
+  for (index_t j = 0; j < q; ++j)
+    s.network[j] = s.largest[j];
+  for (int c = 0; c < s.comparator_count; ++c) {
+    const Comparator pair = s.comparators[c];
+    const V x = s.network[pair.low];
+    const V y = s.network[pair.high];
+    s.network[pair.low] = S::min(x, y);
+    s.network[pair.high] = S::max(x, y);
+  }
+  const V border = s.network[q - m];
+  // Everything above the border, and of what equals it the first ones.
+  Mask above = border < border;
+  for (index_t j = 0; j < q; ++j)
+    above += s.largest[j] > border;  // -1 where it holds
+  Mask ties = (Mask)S::bits(static_cast<std::uint64_t>(m)) + above;
+  const Mask none = border < border;
+  constexpr index_t kWord = 8 * static_cast<index_t>(sizeof(typename S::Word));
+  for (int lane = 0; lane < S::kLanes; ++lane)
+    s.held[lane] = 0;
+  for (index_t first = 0; first < q; first += kWord) {
+    const index_t last = smaller(q, first + kWord);
+    Bits word = S::bits(0);
+    Bits bit = S::bits(1);
+    for (index_t j = first; j < last; ++j) {
+      const V x = s.largest[j];
+      const Mask equal = (x == border) & (ties > none);
+      ties += equal;
+      word |= (Bits)((x > border) | equal) & bit;
+      bit += bit;
+    }
+    typename S::Word words[S::kLanes];
+    __builtin_memcpy(words, &word, sizeof words);
+    for (int lane = 0; lane < used; ++lane) {
+      std::uint64_t left = words[lane];
+      std::int32_t* kept = s.kept + lane * m + s.held[lane];
+      std::int32_t count = 0;
+      while (left != 0) {
+        kept[count++] = static_cast<std::int32_t>(first) + __builtin_ctzll(left);
+        left &= left - 1;
+      }
+      s.held[lane] += count;
+    }
+  }
+}
+
+/// stage_values for the chunk's type.
+template <class S>
+inline void stage_rows(DType dtype, const std::byte* const* from, index_t count,
+                       typename S::Real* out) {
+  const auto as = [&]<class In>(In) {
+    const In* typed[S::kLanes];
+    for (int lane = 0; lane < S::kLanes; ++lane)
+      typed[lane] = reinterpret_cast<const In*>(from[lane]);
+    stage_values<S>(typed, count, out);
+  };
+  switch (dtype) {
+    case DType::f64:
+      as(double{});
+      break;
+    case DType::f32:
+      as(float{});
+      break;
+    case DType::f16:
+      as(half_t{});
+      break;
+    case DType::bf16:
+      as(bfloat16_t{});
+      break;
+  }
+}
+
+/// Entropy of the mean prediction, lane by lane; as mean_entropy of engine_body.hpp.
+template <class S>
+inline typename S::Real mean_entropy_across(const typename S::Real* mean, index_t classes,
+                                            bool logits, typename S::Real eps) {
+  using T = typename S::Scalar;
+  using V = typename S::Real;
+  const V zero = S::real(T{0});
+  V partial[kAcrossClasses];
+  for (index_t k = 0; k < classes; ++k) {
+    const V x = mean[k];
+    const V l =
+        logits ? S::select(zero < x, math::log_lane<S>(x), zero) : math::log_lane<S>(x + eps);
+    partial[k] = S::fma(x, l, zero);
+  }
+  return -add_tree(partial, classes);
+}
+
+/// The rows numbered `kept`, one after another.
+inline void copy_rows(const std::byte* from, const std::int32_t* kept, index_t m,
+                      std::size_t row_bytes, std::byte* to) {
+  if (row_bytes == 8) {  // two classes of float: one word each
+    for (index_t j = 0; j < m; ++j)
+      __builtin_memcpy(to + 8 * j, from + 8 * kept[j], 8);
+    return;
+  }
+  for (index_t j = 0; j < m; ++j) {
+    __builtin_memcpy(to + static_cast<std::size_t>(j) * row_bytes,
+                     from + static_cast<std::size_t>(kept[j]) * row_bytes, row_bytes);
+  }
+}
+
+/// One number of each candidate of a group; nothing to a null pointer.
+template <class S>
+inline void write_lanes(typename S::Real values, const index_t* index, int used, double* out) {
+  if (out == nullptr) return;
+  typename S::Scalar lanes[S::kLanes];
+  S::store(lanes, values);
+  for (int lane = 0; lane < used; ++lane)
+    out[index[lane]] = static_cast<double>(lanes[lane]);
+}
+
+/// One group: `used` candidates with q patches each; `index` has kLanes entries, the last ones
+/// repeated. Returns whether all predictions are good.
+template <class S, int kTwo, bool kLogits>
+inline bool score_group(const Job& job, const index_t* index, int used, index_t q, Across<S>& s) {
+  using T = typename S::Scalar;
+  using V = typename S::Real;
+  constexpr int kLanes = S::kLanes;
+  const index_t classes = kTwo != 0 ? 2 : job.chunk.classes;
+  const bool every_patch = job.patch_entropy != nullptr;
+  const index_t m = every_patch ? q : kept_count(q, job.options.alpha);
+  const T eps = static_cast<T>(job.options.eps);
+  const T tolerance = static_cast<T>(job.chunk.dtype == DType::bf16 ? 1e-2 : 1e-3);
+  const bool score_wanted = job.score != nullptr || every_patch;
+  const V zero = S::real(T{0});
+
+  Sums<S> sums;
+  sums.bad = zero < zero;
+  sums.least = S::real(T{1});
+  const std::size_t row_bytes = static_cast<std::size_t>(classes) * bytes_of(job.chunk.dtype);
+  const std::byte* from[kLanes];
+  for (int lane = 0; lane < kLanes; ++lane) {
+    from[lane] = static_cast<const std::byte*>(job.chunk.values) +
+                 static_cast<std::size_t>(job.chunk.row_begin(index[lane])) * row_bytes;
+  }
+  stage_rows<S>(job.chunk.dtype, from, q * classes, s.stage);
+  if constexpr (kLogits) softmax_across<S, kTwo>(q, classes, s, sums);
+  const V* p = kLogits ? s.p : s.stage;
+  const bool normal = kLogits || eps >= std::numeric_limits<T>::min();
+  const bool fused = kTwo != 0 && !kLogits && m == q && score_wanted && normal;
+  if (fused) {
+    if constexpr (kTwo != 0 && !kLogits) {
+      score_rows<S, kTwo, kLogits, true, true>(p, m, classes, eps, tolerance, every_patch, s, sums);
+    }
+  } else {
+    survey_rows<S, kTwo>(p, q, classes, !kLogits, tolerance, s, sums);
+  }
+  if constexpr (!kLogits) {
+    const T least = eps > T{0} ? T{0} : std::numeric_limits<T>::denorm_min();
+    sums.bad |= sums.least < S::real(least);
+  }
+  if (S::any(sums.bad)) return false;
+
+  // Who speaks for the candidate.
+  T dominant[kLanes];
+  {
+    V best = s.total[0];
+    V number = zero;
+    for (index_t k = 1; k < classes; ++k) {
+      const auto more = best < s.total[k];
+      best = S::select(more, s.total[k], best);
+      number = S::select(more, S::real(static_cast<T>(k)), number);
+    }
+    S::store(dominant, number);
+    if (job.dominant != nullptr) {
+      for (int lane = 0; lane < used; ++lane)
+        job.dominant[index[lane]] = static_cast<label_t>(dominant[lane]);
+    }
+    const bool order_wanted = job.kept != nullptr || job.kept_ascending != nullptr;
+    if (m < q || order_wanted) {
+      if constexpr (kTwo != 0) {
+        const auto second = zero < number;
+        for (index_t j = 0; j < q; ++j)
+          s.largest[j] = S::select(second, p[2 * j + 1], p[2 * j]);
+      } else {
+        for (int lane = 0; lane < kLanes; ++lane) {
+          const T* column =
+              reinterpret_cast<const T*>(p) + lane + static_cast<index_t>(dominant[lane]) * kLanes;
+          T* out = reinterpret_cast<T*>(s.largest) + lane;
+          for (index_t j = 0; j < q; ++j)
+            out[j * kLanes] = column[j * classes * kLanes];
+        }
+      }
+      if (m < q) {
+        keep_across<S>(q, m, used, s);
+      } else {
+        for (int lane = 0; lane < used; ++lane) {
+          for (index_t j = 0; j < q; ++j)
+            s.kept[lane * m + j] = static_cast<std::int32_t>(j);
+        }
+      }
+    }
+    if (order_wanted) {
+      for (int lane = 0; lane < used; ++lane) {
+        const index_t begin = kept_begin(job, index[lane]);
+        const std::int32_t* kept = s.kept + lane * m;
+        if (job.kept != nullptr) {
+          for (index_t j = 0; j < q; ++j)
+            s.column[j] = reinterpret_cast<const T*>(s.largest + j)[lane];
+          order_by_confidence(s.column, kept, m, job.kept + begin);
+        }
+        if (job.kept_ascending != nullptr) {
+          for (index_t j = 0; j < m; ++j)
+            job.kept_ascending[begin + j] = kept[j];
+        }
+      }
+    }
+  }
+  if (!score_wanted) return true;
+
+  if (m < q) {  // the same once more for the kept patches alone
+    const std::size_t lane_bytes = static_cast<std::size_t>(m) * row_bytes;
+    for (int lane = 0; lane < used; ++lane) {
+      std::byte* to = s.rows + static_cast<std::size_t>(lane) * lane_bytes;
+      copy_rows(from[lane], s.kept + lane * m, m, row_bytes, to);
+    }
+    for (int lane = 0; lane < kLanes; ++lane)
+      from[lane] = s.rows + static_cast<std::size_t>(smaller(lane, used - 1)) * lane_bytes;
+    stage_rows<S>(job.chunk.dtype, from, m * classes, s.stage);
+    if constexpr (kLogits) softmax_across<S, kTwo>(m, classes, s, sums);
+  }
+  if (!fused && normal) {
+    score_rows<S, kTwo, kLogits, true, false>(p, m, classes, eps, tolerance, every_patch, s, sums);
+  } else if (!fused) {
+    score_rows<S, kTwo, kLogits, false, false>(p, m, classes, eps, tolerance, every_patch, s, sums);
+  }
+  if (every_patch) {
+    for (int lane = 0; lane < used; ++lane) {
+      double* out = job.patch_entropy + (job.chunk.row_begin(index[lane]) - job.chunk.row_begin(0));
+      for (index_t j = 0; j < q; ++j)
+        out[j] = static_cast<double>(reinterpret_cast<const T*>(s.patch + j)[lane]);
+    }
+    return true;
+  }
+
+  const V entropy_mean = sums.entropy / S::real(static_cast<T>(m));
+  const V entropy = job.options.entropy == EntropyAggregation::mean ? entropy_mean : sums.entropy;
+  const T pairs = job.options.pairs == PairCounting::ordered ? T{2} : T{1};
+  const V raw = S::real(pairs * static_cast<T>(m)) * sums.product;
+  const V diversity = S::select(zero < raw, raw, zero);  // never negative but by rounding
+  V* const mean = s.class_a;
+  for (index_t k = 0; k < classes; ++k)
+    mean[k] += p[k];
+  V score = zero;
+  switch (job.kind) {
+    case ScoreKind::entropy:
+      score = entropy;
+      break;
+    case ScoreKind::diversity:
+      score = diversity;
+      break;
+    case ScoreKind::aift:
+      score = S::real(static_cast<T>(job.options.lambda1)) * entropy +
+              S::real(static_cast<T>(job.options.lambda2)) * diversity;
+      break;
+    case ScoreKind::bald:
+      score = mean_entropy_across<S>(mean, classes, kLogits, S::real(eps)) - entropy_mean;
+      break;
+    case ScoreKind::least_confidence:
+    case ScoreKind::margin: {
+      V first = S::max(mean[0], mean[1]);
+      V second = S::min(mean[0], mean[1]);
+      for (index_t k = 2; k < classes; ++k) {
+        second = S::max(S::min(first, mean[k]), second);
+        first = S::max(mean[k], first);
+      }
+      const V one = S::real(T{1});
+      score = job.kind == ScoreKind::margin ? one - (first - second) : one - first;
+      break;
+    }
+  }
+  write_lanes<S>(score, index, used, job.score);
+  write_lanes<S>(entropy, index, used, job.entropy);
+  write_lanes<S>(diversity, index, used, job.diversity);
+  if (job.mean_probabilities != nullptr) {
+    for (index_t k = 0; k < classes; ++k) {
+      const T* lanes = reinterpret_cast<const T*>(mean + k);
+      for (int lane = 0; lane < used; ++lane)
+        job.mean_probabilities[index[lane] * classes + k] = static_cast<double>(lanes[lane]);
+    }
+  }
+  return true;
+}
+
+/// The candidates [first, last) whose layout is `across`, a window at a time; false when one of
+/// them is refused.
+template <class S, int kTwo, bool kLogits>
+inline bool score_across(const Job& job, index_t first, index_t last, Across<S>& s) {
+  constexpr int kLanes = S::kLanes;
+  const bool dense = job.chunk.offsets == nullptr;
+  for (index_t begin = first; begin < last; begin += kWindow) {
+    const index_t end = smaller(last, begin + kWindow);
+    if (!dense) order_by_patches(job.chunk, begin, end, s.order);
+    for (index_t at = begin; at < end;) {
+      const auto candidate = [&](index_t n) {
+        return dense ? n : begin + (s.order[n - begin] & (kWindow - 1));
+      };
+      const index_t q = job.chunk.patch_count(candidate(at));
+      if (!scores_across(job, q)) break;  // so are those behind it: they have as many or more
+      index_t index[kLanes];
+      int used = 0;
+      while (used < kLanes && at < end && job.chunk.patch_count(candidate(at)) == q)
+        index[used++] = candidate(at++);
+      for (int lane = used; lane < kLanes; ++lane)
+        index[lane] = index[used - 1];
+      if (!score_group<S, kTwo, kLogits>(job, index, used, q, s)) return false;
+    }
+  }
+  return true;
+}
+
+/// The same for any number of classes and either form.
+template <class S>
+inline bool score_across_any(const Job& job, index_t first, index_t last, Across<S>& s) {
+  const bool logits = job.chunk.kind == PredictionKind::logits;
+  if (job.chunk.classes == 2) {
+    return logits ? score_across<S, 2, true>(job, first, last, s)
+                  : score_across<S, 2, false>(job, first, last, s);
+  }
+  return logits ? score_across<S, 0, true>(job, first, last, s)
+                : score_across<S, 0, false>(job, first, last, s);
+}
+
+// ------------------------------------------------------------------ within
+
+template <class S>
+struct Within {
+  using T = typename S::Scalar;
+  T* exps;             // [q, padded K] exp(w), from logits
+  T* sums;             // [padded K] of every class over all patches
+  T* mean;             // [padded K]
+  T* tile_p;           // [q, kClassLanes]
+  T* tile_v;           // [q, kClassLanes]
+  T* row_sum;          // [q, kClassLanes]
+  T* row_dot;          // [q, kClassLanes]
+  T* largest;          // [q] largest logit of every patch
+  T* inverse;          // [q] 1 / (1 + r)
+  T* base;             // [q, padded to kLanes] r, then log1p(r)
+  T* confidence;       // [q]
+  T* copy;             // [q]
+  T* entropies;        // [q]
+  std::int32_t* kept;  // [q]
+};
+
+inline index_t padded(index_t count, index_t to) { return (count + to - 1) / to * to; }
+
+template <class S>
+inline void carve_within(Carver& carver, const Job& job, Within<S>& s) {
+  if (!scores_within(job)) return;
+  const std::size_t q = static_cast<std::size_t>(job.most_patches);
+  const std::size_t k = static_cast<std::size_t>(padded(job.chunk.classes, math::kClassLanes));
+  const std::size_t tile = q * math::kClassLanes;
+  carver.take(s.exps, job.chunk.kind == PredictionKind::logits ? q * k : 0);
+  carver.take(s.sums, k);
+  carver.take(s.mean, k);
+  carver.take(s.tile_p, tile);
+  carver.take(s.tile_v, tile);
+  carver.take(s.row_sum, tile);
+  carver.take(s.row_dot, tile);
+  carver.take(s.largest, q);
+  carver.take(s.inverse, q);
+  carver.take(s.base, q + S::kLanes);
+  carver.take(s.confidence, q);
+  carver.take(s.copy, q);
+  carver.take(s.entropies, q);
+  carver.take(s.kept, q);
+}
+
+/// kClassLanes values of a row from class `at` on, in registers; `pad` behind the last class.
+template <class S, class In>
+AIFT_MATH void load_tile(const In* row, index_t at, index_t classes, typename S::Scalar pad,
+                         typename S::Real (&tile)[math::kClassLanes / S::kLanes]) {
+  using T = typename S::Scalar;
+  constexpr int kRegisters = math::kClassLanes / S::kLanes;
+  if (at + math::kClassLanes <= classes) {
+#pragma GCC unroll 8
+    for (int r = 0; r < kRegisters; ++r)
+      tile[r] = S::load_converted(row + at + r * S::kLanes);
+    return;
+  }
+  T values[math::kClassLanes];
+  for (index_t a = 0; a < math::kClassLanes; ++a)
+    values[a] = at + a < classes ? convert<In, T>(row[at + a]) : pad;
+  for (int r = 0; r < kRegisters; ++r)
+    tile[r] = S::load(values + r * S::kLanes);
+}
+
+/// Largest logits, exp(w), 1 / (1 + r) and log1p(r) of all patches; false for one that is not
+/// finite.
+template <class S, class In>
+inline bool softmax_within(const In* z, index_t q, index_t classes, Within<S>& s) {
+  using T = typename S::Scalar;
+  using V = typename S::Real;
+  using Bits = typename S::Bits;
+  using Mask = typename S::Mask;
+  constexpr int kRegisters = math::kClassLanes / S::kLanes;
+  const index_t width = padded(classes, math::kClassLanes);
+  const V floor = S::real(kFloor<T>);
+  const V normal = S::real(math::kExpNormal<T>);
+  const V zero = S::real(T{0});
+  V finite[kRegisters];  // NaN once a logit is infinite or NaN
+  for (int r = 0; r < kRegisters; ++r)
+    finite[r] = zero;
+  Bits step = S::bits(0);
+  typename S::Word numbers[S::kLanes];
+  for (int lane = 0; lane < S::kLanes; ++lane)
+    numbers[lane] = static_cast<typename S::Word>(lane);
+  __builtin_memcpy(&step, numbers, sizeof step);
+  for (index_t j = 0; j < q; ++j) {
+    const In* const row = z + j * classes;
+    V best[kRegisters];
+    V least[kRegisters];
+    Bits where[kRegisters];
+    for (int r = 0; r < kRegisters; ++r) {
+      least[r] = S::real(std::numeric_limits<T>::max());
+      best[r] = S::real(std::numeric_limits<T>::lowest());
+      where[r] = S::bits(0);
+    }
+    for (index_t at = 0; at < classes; at += math::kClassLanes) {
+      V x[kRegisters];
+      load_tile<S>(row, at, classes, convert<In, T>(row[at]), x);  // changes none of the three
+#pragma GCC unroll 8
+      for (int r = 0; r < kRegisters; ++r) {
+        finite[r] = S::fma(x[r], zero, finite[r]);
+        least[r] = S::min(x[r], least[r]);
+        const Mask more = best[r] < x[r];
+        best[r] = S::select(more, x[r], best[r]);
+        where[r] = more ? S::bits(static_cast<std::uint64_t>(at + r * S::kLanes)) + step : where[r];
+      }
+    }
+    T top = std::numeric_limits<T>::lowest();
+    index_t number = 0;
+    for (int r = 0; r < kRegisters; ++r) {
+      T values[S::kLanes];
+      S::store(values, best[r]);
+      __builtin_memcpy(numbers, &where[r], sizeof numbers);
+      for (int lane = 0; lane < S::kLanes; ++lane) {
+        const index_t n = static_cast<index_t>(numbers[lane]);
+        if (values[lane] > top || (values[lane] == top && n < number)) {
+          top = values[lane];
+          number = n;
+        }
+      }
+    }
+    s.largest[j] = top;
+    T* const e = s.exps + j * width;
+    const V shift = S::real(top);
+    const auto exponential = [&]<bool kNarrow>(std::bool_constant<kNarrow>, index_t at) {
+      V x[kRegisters];
+      load_tile<S>(row, at, classes, std::numeric_limits<T>::lowest(), x);
+#pragma GCC unroll 8
+      for (int r = 0; r < kRegisters; ++r) {
+        V w = x[r] - shift;
+        if constexpr (!kNarrow) w = S::select(w < floor, floor, w);
+        S::store(e + at + r * S::kLanes,
+                 kNarrow ? math::exp_normal_lane<S>(w) : math::exp_lane<S>(w));
+      }
+    };
+    Mask wide = zero < zero;
+    for (int r = 0; r < kRegisters; ++r)
+      wide |= least[r] - shift < normal;
+    index_t at = 0;
+    if (!S::any(wide)) {
+      for (; at + math::kClassLanes <= classes; at += math::kClassLanes)
+        exponential(std::true_type{}, at);
+    }
+    for (; at < classes; at += math::kClassLanes)  // behind the last class exp gives 0
+      exponential(std::false_type{}, at);
+    e[number] = T{0};  // the largest is left out of r
+    V partial[kRegisters];
+    for (int r = 0; r < kRegisters; ++r)
+      partial[r] = zero;
+    for (index_t at = 0; at < classes; at += math::kClassLanes) {
+#pragma GCC unroll 8
+      for (int r = 0; r < kRegisters; ++r)
+        partial[r] += S::load(e + at + r * S::kLanes);
+    }
+    e[number] = T{1};
+    T sums[math::kClassLanes];
+    for (int r = 0; r < kRegisters; ++r)
+      S::store(sums + r * S::kLanes, partial[r]);
+    s.base[j] = math::add_partials(sums, math::kClassLanes);
+  }
+  for (int r = 0; r < kRegisters; ++r) {
+    if (S::any(~(finite[r] == zero))) return false;
+  }
+  const V one = S::real(T{1});
+  for (index_t j = q; j < q + S::kLanes; ++j)
+    s.base[j] = T{0};
+  for (index_t j = 0; j < q; j += S::kLanes) {
+    const V r = S::load(s.base + j);
+    T inverse[S::kLanes];
+    S::store(inverse, one / (one + r));
+    for (index_t lane = 0; lane < S::kLanes && j + lane < q; ++lane)
+      s.inverse[j + lane] = inverse[lane];
+    S::store(s.base + j, math::log1p_lane<S>(r));
+  }
+  return true;
+}
+
+/// Reads P of a patch, and V (its logarithm or w).
+template <class S, class In, bool kLogits>
+struct Rows {
+  using T = typename S::Scalar;
+  using V = typename S::Real;
+  static constexpr int kRegisters = math::kClassLanes / S::kLanes;
+  const In* first;
+  index_t classes;
+  const Within<S>& s;
+
+  AIFT_MATH void probabilities(index_t row, index_t at, V (&p)[kRegisters]) const {
+    if constexpr (kLogits) {
+      const T* e = s.exps + row * padded(classes, math::kClassLanes) + at;
+      const V inverse = S::real(s.inverse[row]);
+#pragma GCC unroll 8
+      for (int r = 0; r < kRegisters; ++r)
+        p[r] = S::load(e + r * S::kLanes) * inverse;
+    } else {
+      load_tile<S>(first + row * classes, at, classes, T{0}, p);
+    }
+  }
+  template <bool kNormal>
+  AIFT_MATH void values(index_t row, index_t at, V eps, const V (&p)[kRegisters],
+                        V (&v)[kRegisters]) const {
+    if constexpr (kLogits) {
+      const V floor = S::real(kFloor<T>);
+      const V shift = S::real(s.largest[row]);
+      load_tile<S>(first + row * classes, at, classes, std::numeric_limits<T>::lowest(), v);
+#pragma GCC unroll 8
+      for (int r = 0; r < kRegisters; ++r) {
+        const V w = v[r] - shift;
+        v[r] = S::select(w < floor, floor, w);
+      }
+    } else {
+#pragma GCC unroll 8
+      for (int r = 0; r < kRegisters; ++r)
+        v[r] = log_of<S, kNormal>(p[r], eps);
+    }
+  }
+};
+
+/// One candidate; false when its predictions are refused.
+template <class S, class In, bool kLogits, bool kNormal>
+inline bool score_candidate(const Job& job, index_t i, Within<S>& s) {
+  using T = typename S::Scalar;
+  using V = typename S::Real;
+  constexpr int kRegisters = math::kClassLanes / S::kLanes;
+  constexpr index_t kTile = math::kClassLanes;
+  const index_t classes = job.chunk.classes;
+  const index_t q = job.chunk.patch_count(i);
+  const bool every_patch = job.patch_entropy != nullptr;
+  const index_t m = every_patch ? q : kept_count(q, job.options.alpha);
+  const bool score_wanted = job.score != nullptr || every_patch;
+  const T eps_value = static_cast<T>(job.options.eps);
+  const T tolerance = static_cast<T>(job.chunk.dtype == DType::bf16 ? 1e-2 : 1e-3);
+  const V zero = S::real(T{0});
+  const V eps = S::real(eps_value);
+  const In* const input =
+      static_cast<const In*>(job.chunk.values) + job.chunk.row_begin(i) * classes;
+  if constexpr (kLogits) {
+    if (!softmax_within<S>(input, q, classes, s)) return false;
+  }
+  const Rows<S, In, kLogits> rows{input, classes, s};
+
+  // All patches: class sums and, of probabilities, checks. With every patch kept this pass is left
+  // out and done by the next one.
+  const bool fused = m == q && score_wanted;
+  V least = S::real(T{1});
+  if (!kLogits) {
+    for (index_t n = 0; n < q * kTile; n += S::kLanes)
+      S::store(s.row_sum + n, zero);
+  }
+  const auto check_tile = [&](index_t j, index_t at, const V(&p)[kRegisters]) {
+    T* const sum = s.row_sum + j * kTile;
+#pragma GCC unroll 8
+    for (int r = 0; r < kRegisters; ++r) {
+      S::store(sum + r * S::kLanes, S::load(sum + r * S::kLanes) + p[r]);
+      V x = p[r];
+      if (at + kTile > classes) {  // what stands behind the last class is no probability
+        T lanes[S::kLanes];
+        S::store(lanes, x);
+        for (index_t lane = 0; lane < S::kLanes; ++lane) {
+          if (at + r * S::kLanes + lane >= classes) lanes[lane] = T{1};
+        }
+        x = S::load(lanes);
+      }
+      least = S::min(least, x);
+    }
+  };
+  if (!fused) {
+    for (index_t at = 0; at < classes; at += kTile) {
+      V total[kRegisters];
+      for (int r = 0; r < kRegisters; ++r)
+        total[r] = zero;
+      for (index_t first = 0; first < q; first += math::kPatchBlock) {
+        const index_t last = smaller(q, first + math::kPatchBlock);
+        V block[kRegisters];
+        for (int r = 0; r < kRegisters; ++r)
+          block[r] = zero;
+        for (index_t j = first; j < last; ++j) {
+          V p[kRegisters];
+          rows.probabilities(j, at, p);
+          if (!kLogits) check_tile(j, at, p);
+#pragma GCC unroll 8
+          for (int r = 0; r < kRegisters; ++r)
+            block[r] += p[r];
+        }
+        for (int r = 0; r < kRegisters; ++r)
+          total[r] += block[r];
+      }
+      for (int r = 0; r < kRegisters; ++r)
+        S::store(s.sums + at + r * S::kLanes, total[r]);
+    }
+  }
+  const auto good = [&] {
+    if constexpr (kLogits) return true;
+    const T bound = eps_value > T{0} ? T{0} : std::numeric_limits<T>::denorm_min();
+    if (S::any(least < S::real(bound))) return false;
+    for (index_t j = 0; j < q; ++j) {
+      const T sum = math::add_partials(s.row_sum + j * kTile, math::kClassLanes);
+      if (!(magnitude(sum - T{1}) <= tolerance)) return false;
+    }
+    return true;
+  };
+  const auto settle = [&] {  // dominant class and kept patches, from the class sums
+    index_t dominant = 0;
+    for (index_t k = 1; k < classes; ++k) {
+      if (s.sums[k] > s.sums[dominant]) dominant = k;
+    }
+    if (job.dominant != nullptr) job.dominant[i] = static_cast<label_t>(dominant);
+    if (m == q && job.kept == nullptr && job.kept_ascending == nullptr) return;
+    for (index_t j = 0; j < q; ++j) {
+      if constexpr (kLogits) {
+        s.confidence[j] = s.exps[j * padded(classes, kTile) + dominant] * s.inverse[j];
+      } else {
+        s.confidence[j] = convert<In, T>(input[j * classes + dominant]);
+      }
+    }
+    if (m == q) {
+      for (index_t j = 0; j < q; ++j)
+        s.kept[j] = static_cast<std::int32_t>(j);
+    } else {
+      keep_largest(s.confidence, q, m, s.copy, s.kept);
+    }
+    const index_t begin = kept_begin(job, i);
+    if (job.kept != nullptr) order_by_confidence(s.confidence, s.kept, m, job.kept + begin);
+    if (job.kept_ascending != nullptr) {
+      for (index_t j = 0; j < m; ++j)
+        job.kept_ascending[begin + j] = s.kept[j];
+    }
+  };
+  if (!fused) {
+    if (!good()) return false;
+    settle();
+    if (!score_wanted) return true;
+  }
+
+  // The kept patches.
+  const V share = S::real(T{1} / static_cast<T>(m));
+  for (index_t n = 0; n < m * kTile; n += S::kLanes)
+    S::store(s.row_dot + n, zero);
+  V product[kRegisters];
+  for (int r = 0; r < kRegisters; ++r)
+    product[r] = zero;
+  for (index_t at = 0; at < classes; at += kTile) {
+    V class_total[kRegisters];
+    V a[kRegisters];
+    V b[kRegisters];
+    V p0[kRegisters];
+    V v0[kRegisters];
+    for (int r = 0; r < kRegisters; ++r)
+      class_total[r] = a[r] = b[r] = p0[r] = v0[r] = zero;
+    for (index_t first = 0; first < m; first += math::kPatchBlock) {
+      const index_t last = smaller(m, first + math::kPatchBlock);
+      V class_block[kRegisters];
+      V block_a[kRegisters];
+      V block_b[kRegisters];
+      for (int r = 0; r < kRegisters; ++r)
+        class_block[r] = block_a[r] = block_b[r] = zero;
+      for (index_t j = first; j < last; ++j) {
+        const index_t row = m == q ? j : s.kept[j];
+        V p[kRegisters];
+        V v[kRegisters];
+        rows.probabilities(row, at, p);
+        rows.template values<kNormal>(row, at, eps, p, v);
+        if (fused) {
+          if (!kLogits) check_tile(j, at, p);
+#pragma GCC unroll 8
+          for (int r = 0; r < kRegisters; ++r)
+            class_block[r] += p[r];
+        }
+        T* const dot = s.row_dot + j * kTile;
+#pragma GCC unroll 8
+        for (int r = 0; r < kRegisters; ++r) {
+          if (j == 0) {
+            p0[r] = p[r];
+            v0[r] = v[r];
+          }
+          S::store(s.tile_p + j * kTile + r * S::kLanes, p[r]);
+          S::store(s.tile_v + j * kTile + r * S::kLanes, v[r]);
+          S::store(dot + r * S::kLanes, S::fma(p[r], v[r], S::load(dot + r * S::kLanes)));
+          block_a[r] += p[r] - p0[r];
+          block_b[r] += v[r] - v0[r];
+        }
+      }
+#pragma GCC unroll 8
+      for (int r = 0; r < kRegisters; ++r) {
+        class_total[r] += class_block[r];
+        a[r] += block_a[r];
+        b[r] += block_b[r];
+      }
+    }
+    for (int r = 0; r < kRegisters; ++r) {
+      a[r] *= share;
+      b[r] *= share;
+      S::store(s.mean + at + r * S::kLanes, a[r] + p0[r]);
+      if (fused) S::store(s.sums + at + r * S::kLanes, class_total[r]);
+    }
+    V sum[kRegisters];
+    for (int r = 0; r < kRegisters; ++r)
+      sum[r] = zero;
+    for (index_t first = 0; first < m; first += math::kPatchBlock) {
+      const index_t last = smaller(m, first + math::kPatchBlock);
+      V block[kRegisters];
+      for (int r = 0; r < kRegisters; ++r)
+        block[r] = zero;
+      for (index_t j = first; j < last; ++j) {
+#pragma GCC unroll 8
+        for (int r = 0; r < kRegisters; ++r) {
+          const V p = S::load(s.tile_p + j * kTile + r * S::kLanes);
+          const V v = S::load(s.tile_v + j * kTile + r * S::kLanes);
+          block[r] = S::fma((p - p0[r]) - a[r], (v - v0[r]) - b[r], block[r]);
+        }
+      }
+      for (int r = 0; r < kRegisters; ++r)
+        sum[r] += block[r];
+    }
+    for (int r = 0; r < kRegisters; ++r)
+      product[r] += sum[r];
+  }
+  if (fused) {
+    if (!good()) return false;
+    settle();
+  }
+  for (index_t j = 0; j < m; ++j) {
+    const T base = kLogits ? s.base[m == q ? j : s.kept[j]] : T{0};
+    s.entropies[j] = base - math::add_partials(s.row_dot + j * kTile, math::kClassLanes);
+  }
+  if (every_patch) {
+    double* const out = job.patch_entropy + (job.chunk.row_begin(i) - job.chunk.row_begin(0));
+    for (index_t j = 0; j < q; ++j)
+      out[j] = static_cast<double>(s.entropies[j]);
+    return true;
+  }
+  T totals[math::kClassLanes];
+  for (int r = 0; r < kRegisters; ++r)
+    S::store(totals + r * S::kLanes, product[r]);
+  write_scores<T>(job, i, m, sum_of_patches(s.entropies, m),
+                  math::add_partials(totals, math::kClassLanes), s.mean, s.sums);
+  return true;
+}
+
+template <class S>
+inline bool score_within(const Job& job, index_t first, index_t last, Within<S>& s) {
+  using T = typename S::Scalar;
+  const bool normal = static_cast<T>(job.options.eps) >= std::numeric_limits<T>::min();
+  const auto as = [&]<class In>(In) {
+    for (index_t i = first; i < last; ++i) {
+      const bool good = job.chunk.kind == PredictionKind::logits
+                            ? score_candidate<S, In, true, true>(job, i, s)
+                        : normal ? score_candidate<S, In, false, true>(job, i, s)
+                                 : score_candidate<S, In, false, false>(job, i, s);
+      if (!good) return false;
+    }
+    return true;
+  };
+  switch (job.chunk.dtype) {
+    case DType::f64:
+      return as(double{});
+    case DType::f32:
+      return as(float{});
+    case DType::f16:
+      return as(half_t{});
+    case DType::bf16:
+      break;
+  }
+  return as(bfloat16_t{});
+}
+
+// ------------------------------------------------------------------ both
+
+template <class S>
+struct Lanes {
+  using T = typename S::Scalar;
+  Across<S> across;
+  Within<S> within;
+  Scratch<T> plain;
+};
+
+/// Whether a candidate of the job may need the plain loop.
+inline bool needs_plain(const Job& job) {
+  return job.matrix != nullptr || (!scores_within(job) && !scores_across(job, job.most_patches));
+}
+
+template <class S>
+inline std::size_t carve_lanes(std::byte* bytes, const Job& job, Lanes<S>& s) {
+  Carver carver{bytes};
+  carve_across(carver, job, s.across);
+  carve_within(carver, job, s.within);
+  if (needs_plain(job)) carve_plain(carver, job, s.plain);
+  return carver.used;
+}
+
+template <class S>
+inline bool run_lanes(const Job& job, index_t first, index_t last, std::byte* scratch) {
+  Lanes<S> s;
+  carve_lanes(scratch, job, s);
+  if (scores_within(job)) return score_within<S>(job, first, last, s.within);
+  if (job.matrix == nullptr && !score_across_any<S>(job, first, last, s.across)) return false;
+  if (!needs_plain(job)) return true;
+  for (index_t i = first; i < last; ++i) {
+    if (scores_across(job, job.chunk.patch_count(i))) continue;
+    if (!score_plain(job, i, s.plain)) return false;
+  }
+  return true;
+}
+
+/// Both arithmetics.
+template <int kBytes>
+inline bool run_job(const Job& job, index_t first, index_t last, std::byte* scratch) {
+  return job.options.precision == Precision::single
+             ? run_lanes<Simd<float, kBytes>>(job, first, last, scratch)
+             : run_lanes<Simd<double, kBytes>>(job, first, last, scratch);
+}
+
+template <int kBytes>
+inline std::size_t scratch_of(const Job& job) {
+  Lanes<Simd<float, kBytes>> floats;
+  Lanes<Simd<double, kBytes>> doubles;
+  return job.options.precision == Precision::single ? carve_lanes(nullptr, job, floats)
+                                                    : carve_lanes(nullptr, job, doubles);
+}
