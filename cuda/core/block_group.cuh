@@ -23,7 +23,7 @@ class WarpTeam {
     for (int k = lane(); k < classes; k += math::kClassLanes)
       partial = f(k, partial);
     // Both partners add the same two numbers, so all lanes end with the sum of the tree.
-#pragma unroll
+    AIFT_UNROLL
     for (int stride = math::kClassLanes / 2; stride > 0; stride /= 2)
       partial += other(partial, stride);
     return partial;
@@ -48,7 +48,7 @@ class WarpTeam {
       const T x = f(k);
       if (x > best.value) best = {x, k};
     }
-#pragma unroll
+    AIFT_UNROLL
     for (int stride = math::kClassLanes / 2; stride > 0; stride /= 2) {
       const T x = other(best.value, stride);
       const int k = other(best.index, stride);
@@ -62,7 +62,7 @@ class WarpTeam {
     TopTwo<T> top{T{-1}, T{-1}};
     for (int k = lane(); k < classes; k += math::kClassLanes)
       LaneTeam::take(top, f(k));
-#pragma unroll
+    AIFT_UNROLL
     for (int stride = math::kClassLanes / 2; stride > 0; stride /= 2) {
       const T a = other(top.first, stride);
       const T b = other(top.second, stride);

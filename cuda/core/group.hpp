@@ -12,6 +12,12 @@
 
 #include <aift/math/sum.hpp>
 
+#if defined(__CUDA_ARCH__)
+#define AIFT_UNROLL _Pragma("unroll")
+#else
+#define AIFT_UNROLL
+#endif
+
 namespace aift::cuda::detail {
 
 /// Rows up to this many classes are one lane's work.
@@ -48,18 +54,12 @@ class LaneTeam {
   AIFT_HD T class_sum(int classes, const F& f) const {
     if (classes == 2) return f(0, T{0}) + f(1, T{0});
     T partial[kNarrowClasses];
-#if defined(__CUDA_ARCH__)
-#pragma unroll
-#endif
+    AIFT_UNROLL
     for (int a = 0; a < kNarrowClasses; ++a)
       partial[a] = a < classes ? f(a, T{0}) : T{0};
-#if defined(__CUDA_ARCH__)
-#pragma unroll
-#endif
+    AIFT_UNROLL
     for (int stride = kNarrowClasses / 2; stride > 0; stride /= 2) {
-#if defined(__CUDA_ARCH__)
-#pragma unroll
-#endif
+    AIFT_UNROLL
       for (int a = 0; a < kNarrowClasses / 2; ++a) {
         if (a < stride) partial[a] += partial[a + stride];
       }

@@ -76,8 +76,8 @@ void run(test::Checks& checks, const char* name) {
   for (std::size_t i = 0; i < got.size(); ++i) {
     const bool same = std::memcmp(&got[i], &expected[i], sizeof(T)) == 0 ||
                       (got[i] != got[i] && expected[i] != expected[i]);
-    checks.expect(same, fmt::format("{}: function {} at {} gives {}, on the host {}", name, i % 6,
-                                    x[i / 6], got[i], expected[i]));
+    checks.expect(same, test::text(name, ": function ", i % 6, " at ", x[i / 6], " gives ", got[i],
+                                   ", on the host ", expected[i]));
   }
   for (const int classes : {2, 3, 10, 16, 17, 31, 32, 33, 100, 1000, 4000}) {
     std::vector<T> y;
@@ -94,7 +94,7 @@ void run(test::Checks& checks, const char* name) {
         test::same_bits(sums.fetch(),
                         std::vector<T>{math::class_sum(y.data(), classes),
                                        math::class_dot(y.data(), shifted.data(), classes)}),
-        fmt::format("{}: sums over {} classes", name, classes));
+        test::text(name, ": sums over ", classes, " classes"));
   }
 }
 
@@ -115,7 +115,7 @@ int main() {
     for (int f = 0; f < 2; ++f) {
       const float x = got[2 * bits + static_cast<std::uint32_t>(f)];
       checks.expect(x == expected[f] || (x != x && expected[f] != expected[f]),
-                    fmt::format("16-bit pattern {} in format {}", bits, f));
+                    test::text("16-bit pattern ", bits, " in format ", f));
     }
   }
   return checks.finish("gpu_math");

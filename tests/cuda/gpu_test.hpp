@@ -9,10 +9,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <sstream>
 #include <string>
 #include <vector>
-
-#include <fmt/format.h>
 
 #include <aift/core/types.hpp>
 #include <aift/cuda/device_view.hpp>
@@ -32,6 +31,15 @@ inline int no_device() {
   }
   std::printf("SKIPPED: no CUDA device (%s)\n", name);
   return 77;
+}
+
+/// The arguments one after another.
+template <class... Parts>
+std::string text(const Parts&... parts) {
+  std::ostringstream out;
+  out.precision(17);
+  (out << ... << parts);
+  return out.str();
 }
 
 /// Counts checks; the executable ends with `finish`.
