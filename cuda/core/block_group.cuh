@@ -33,10 +33,13 @@ class WarpTeam {
     bool found = false;
     for (int k = lane(); k < classes; k += math::kClassLanes)
       found = found || f(k);
+    return vote(found);
+  }
+  AIFT_DEVICE_BODY bool vote(bool flag) const {
 #if defined(__CUDA_ARCH__)
-    return __any_sync(0xFFFFFFFFU, found) != 0;
+    return __any_sync(0xFFFFFFFFU, flag) != 0;
 #else
-    return found;
+    return flag;
 #endif
   }
   template <class T, class F>

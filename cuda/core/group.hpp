@@ -7,8 +7,8 @@
 // A body is a sequence of phases. In a phase `group.each(n, f)` calls f(i) for every i < n, spread
 // over the lanes in no order that a body may rely on; between phases `group.sync()`. What one phase
 // writes the next one reads, through memory of the group. `group.rows(n, wide, f)` calls
-// f(team, row): the lanes of a *team* (one lane, or the kClassLanes lanes of a warp when wide) share
-// a row and reduce over its classes in the order of aift/math/sum.hpp.
+// f(team, row): the lanes of a *team* (one lane, or the kClassLanes lanes of a warp when wide)
+// share a row and reduce over its classes in the order of aift/math/sum.hpp.
 
 #include <aift/math/sum.hpp>
 
@@ -37,8 +37,8 @@ struct TopTwo {
   T second;
 };
 
-/// One lane that has a row of 2 to kNarrowClasses classes for itself: few enough for the partial sums
-/// to stay in registers.
+/// One lane that has a row of 2 to kNarrowClasses classes for itself: few enough for the partial
+/// sums to stay in registers.
 class LaneTeam {
  public:
   /// Whether this lane writes the results of its team.
@@ -59,7 +59,7 @@ class LaneTeam {
       partial[a] = a < classes ? f(a, T{0}) : T{0};
     AIFT_UNROLL
     for (int stride = kNarrowClasses / 2; stride > 0; stride /= 2) {
-    AIFT_UNROLL
+      AIFT_UNROLL
       for (int a = 0; a < kNarrowClasses / 2; ++a) {
         if (a < stride) partial[a] += partial[a + stride];
       }
@@ -74,6 +74,8 @@ class LaneTeam {
       found = found || f(k);
     return found;
   }
+  /// Whether a flag of any lane is set.
+  AIFT_HD bool vote(bool flag) const { return flag; }
   /// Largest f(k), lowest k on a tie.
   template <class T, class F>
   AIFT_HD Located<T> largest(int classes, const F& f) const {
@@ -134,6 +136,7 @@ class SerialTeam {
   bool any(int classes, const F& f) const {
     return LaneTeam{}.any(classes, f);
   }
+  bool vote(bool flag) const { return flag; }  // one variable stands for that of every lane
   template <class T, class F>
   Located<T> largest(int classes, const F& f) const {
     return LaneTeam{}.largest<T>(classes, f);

@@ -29,8 +29,9 @@ namespace {
       value("Probabilities of a patch must sum to 1 (are these logits?)");
       break;
     case FaultCode::zero_without_eps:
-      value("With eps = 0 every probability must be above 0 (use the default eps of 2^-52, or "
-            "logits)");
+      value(
+          "With eps = 0 every probability must be above 0 (use the default eps of 2^-52, or "
+          "logits)");
       break;
     case FaultCode::offsets:
       throw ShapeError(fmt::format(
@@ -41,8 +42,7 @@ namespace {
     case FaultCode::none:
       break;
   }
-  throw ValueError(
-      fmt::format("Scores must be numbers; candidate {} has NaN.", offense.candidate));
+  throw ValueError(fmt::format("Scores must be numbers; candidate {} has NaN.", offense.candidate));
 }
 
 std::optional<Offense> fetch(const Status* status, cudaStream_t stream) {
@@ -66,8 +66,8 @@ void judge(const Offense& offense, const DevicePredictions& predictions,
   if (i < 0 || i >= predictions.candidates) return;
   index_t rows[2] = {i * predictions.patches, (i + 1) * predictions.patches};
   if (predictions.offsets != nullptr) {
-    AIFT_CUDA_TRY(cudaMemcpyAsync(rows, predictions.offsets + i, sizeof rows, cudaMemcpyDefault,
-                                  stream));
+    AIFT_CUDA_TRY(
+        cudaMemcpyAsync(rows, predictions.offsets + i, sizeof rows, cudaMemcpyDefault, stream));
     AIFT_CUDA_TRY(cudaStreamSynchronize(stream));
   }
   const std::size_t row_bytes =

@@ -41,9 +41,8 @@ void expect_device_memory(const void* pointer, std::size_t alignment, const char
               alignment);
   cudaPointerAttributes attributes{};
   AIFT_CUDA_TRY(cudaPointerGetAttributes(&attributes, pointer));
-  AIFT_EXPECT(
-      attributes.type == cudaMemoryTypeDevice || attributes.type == cudaMemoryTypeManaged,
-      ValueError, "{} must be in device memory; this is host memory: copy it first.", what);
+  AIFT_EXPECT(attributes.type == cudaMemoryTypeDevice || attributes.type == cudaMemoryTypeManaged,
+              ValueError, "{} must be in device memory; this is host memory: copy it first.", what);
 }
 
 }  // namespace aift::cuda::detail

@@ -16,10 +16,10 @@ namespace aift::cuda::detail {
 /// The current device, and what a policy asks about it.
 struct DeviceLimits {
   int device = 0;
-  int processors = 0;         ///< streaming multiprocessors
-  int shared_per_block = 0;   ///< bytes, with the opt-in
+  int processors = 0;        ///< streaming multiprocessors
+  int shared_per_block = 0;  ///< bytes, with the opt-in
   int shared_per_processor = 0;
-  int capability = 0;         ///< 10 major + minor
+  int capability = 0;  ///< 10 major + minor
 };
 /// throws DeviceError when there is none
 [[nodiscard]] DeviceLimits device_limits();
@@ -31,11 +31,11 @@ void expect_device_memory(const void* pointer, std::size_t alignment, const char
 }  // namespace aift::cuda::detail
 
 /// Calls the CUDA runtime; throws DeviceError and clears the error unless it succeeds.
-#define AIFT_CUDA_TRY(call)                                                                  \
-  do {                                                                                       \
-    const cudaError_t aift_cuda_code = (call);                                               \
-    if (aift_cuda_code != cudaSuccess) [[unlikely]]                                          \
-      ::aift::cuda::detail::fail(aift_cuda_code, #call, __FILE__, __LINE__);                 \
+#define AIFT_CUDA_TRY(call)                                                  \
+  do {                                                                       \
+    const cudaError_t aift_cuda_code = (call);                               \
+    if (aift_cuda_code != cudaSuccess) [[unlikely]]                          \
+      ::aift::cuda::detail::fail(aift_cuda_code, #call, __FILE__, __LINE__); \
   } while (false)
 
 /// After every launch.

@@ -58,9 +58,18 @@ template <class T>
 void run(test::Checks& checks, const char* name) {
   const KeyedRandom random(7, Purpose::split);
   using Limits = std::numeric_limits<T>;
-  std::vector<T> x = {T{0},          T{1},           Limits::min(),      Limits::denorm_min(),
-                      Limits::max(), Limits::infinity(), -Limits::infinity(), T{-1},
-                      T{0.5},        T{2},           Limits::epsilon(),  T{1} - Limits::epsilon()};
+  std::vector<T> x = {T{0},
+                      T{1},
+                      Limits::min(),
+                      Limits::denorm_min(),
+                      Limits::max(),
+                      Limits::infinity(),
+                      -Limits::infinity(),
+                      T{-1},
+                      T{0.5},
+                      T{2},
+                      Limits::epsilon(),
+                      T{1} - Limits::epsilon()};
   for (int i = 0; i < 4000; ++i) {
     const double power = random.uniform(2 * i, -300, 3);
     x.push_back(static_cast<T>(random.uniform(2 * i + 1, -1, 1) *

@@ -10,8 +10,9 @@ namespace aift::cuda {
 /// ragged chunk lie in device memory too: the host never reads them, kernels check them.
 ///
 /// values        row-major [rows, classes], aligned to the element type
-/// offsets       device memory, N + 1 row numbers, strictly increasing, last `rows`; null when dense
-/// most_patches  upper bound of q_i (ragged); a candidate that exceeds it is refused in the status
+/// offsets       device memory, N + 1 row numbers, strictly increasing, last `rows`; null when
+/// dense most_patches  upper bound of q_i (ragged); a candidate that exceeds it is refused in the
+/// status
 struct DevicePredictions {
   const void* values = nullptr;
   DType dtype = DType::f64;
@@ -56,9 +57,9 @@ struct DevicePredictions {
     return p;
   }
 
-  /// From a descriptor with place = device. Ragged: its host offsets are read for the largest q, and
-  /// `device_offsets` is the copy of them in device memory that the kernels use.
-  /// throws ValueError: place is host; ShapeError: a ragged chunk without `device_offsets`
+  /// From a descriptor with place = device. Ragged: its host offsets are read for the largest q,
+  /// and `device_offsets` is the copy of them in device memory that the kernels use. throws
+  /// ValueError: place is host; ShapeError: a ragged chunk without `device_offsets`
   [[nodiscard]] static DevicePredictions from(const PatchPredictions& predictions,
                                               const index_t* device_offsets = nullptr);
 
