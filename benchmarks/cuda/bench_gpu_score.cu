@@ -146,14 +146,17 @@ void fused(cudaStream_t stream, int repetitions, const Shape& s, bool sweep) {
   if (!sweep) return;
   for (const int threads : {32, 64, 128, 256, 512}) {
     for (const int candidates : {1, 2, 4, 8, 16, 32, 64, 128}) {
-      for (const bool resident : {true, false}) {
-        if (!resident && candidates > 1) continue;
+      for (const auto form :
+           {cuda::ScoreForm::lane, cuda::ScoreForm::resident, cuda::ScoreForm::direct}) {
         std::ostringstream extra;
-        extra << " policy " << threads << ' ' << candidates << (resident ? " resident" : " direct");
+        extra << " policy " << threads << ' ' << candidates
+              << (form == cuda::ScoreForm::lane       ? " lane"
+                  : form == cuda::ScoreForm::resident ? " resident"
+                                                      : " direct");
         try {
           run(f32, "f32", Precision::single, 0.25, probabilities,
-              cuda::ScorePolicy{threads, candidates, resident}, extra.str().c_str());
-        } catch (const std::exception&) {  // does not fit
+              cuda::ScorePolicy{threads, candidates, form}, extra.str().c_str());
+        } catch (const std::exception&) {  // does not fit, or is not for this shape
         }
       }
     }

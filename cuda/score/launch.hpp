@@ -5,6 +5,8 @@
 
 #include <cuda_runtime_api.h>
 
+#include <aift/cuda/score.hpp>
+
 #include "score_body.hpp"
 
 namespace aift::cuda::detail {
@@ -16,17 +18,19 @@ inline constexpr int kScoreThreads = 512;
 struct ScorePlan {
   int threads = 0;
   int blocks = 0;
-  bool resident = false;
+  ScoreForm form = ScoreForm::resident;
   std::size_t tile_bytes = 0;  ///< of shared memory, or of workspace per block
 };
 
 /// Queues the task; `lay_out` has been called with the plan's tile.
 void launch_score(const ScoreTask& task, bool single, const ScorePlan& plan, std::byte* workspace,
                   cudaStream_t stream);
-/// The two halves of launch_score.
+/// What launch_score chooses from.
 void launch_resident(const ScoreTask& task, bool single, const ScorePlan& plan,
                      cudaStream_t stream);
-/// The other half.
+/// The same.
+void launch_lanes(const ScoreTask& task, bool single, const ScorePlan& plan, cudaStream_t stream);
+/// The same.
 void launch_direct(const ScoreTask& task, bool single, const ScorePlan& plan, std::byte* workspace,
                    cudaStream_t stream);
 

@@ -23,11 +23,11 @@ constexpr index_t kAny = std::numeric_limits<index_t>::max();
 // Small candidates many at a time, so that every phase has work for all lanes; large ones with a
 // block each.
 constexpr std::array<ScorePolicyRow, 5> kPolicies = {{
-    {2, 512, {128, 64, true}},
-    {16, 2048, {128, 32, true}},
-    {64, 4096, {128, 8, true}},
-    {kAny, 16384, {256, 1, true}},
-    {kAny, kAny, {512, 1, true}},
+    {2, 256, {64, 64, ScoreForm::lane}},
+    {16, 2048, {128, 32, ScoreForm::resident}},
+    {64, 4096, {128, 8, ScoreForm::resident}},
+    {kAny, 16384, {256, 1, ScoreForm::resident}},
+    {kAny, kAny, {512, 1, ScoreForm::resident}},
 }};
 
 /// Resident blocks that a multiprocessor should have room for, so that some read while others
@@ -131,10 +131,11 @@ ScoreTask task_of(const DevicePredictions& chunk, const ScoreOptions& options,
 }
 
 /// Bytes of a tile of `candidates`, for whatever of score, matrix and majority.
-std::size_t tile_bytes(ScoreTask task, int candidates, bool single, bool resident) {
+std::size_t tile_bytes(ScoreTask task, int candidates, bool single, ScoreForm form) {
   double any = 0;
   task.score = &any;
   task.matrix = &any;
+  const bool resident = form != ScoreForm::direct;
   detail::lay_out(task, candidates);
   detail::Tile<float> floats;
   detail::Tile<double> doubles;
@@ -154,13 +155,13 @@ ScorePolicy policy_for(const ScoreTask& task, bool single, const DeviceLimits& l
   });
   ScorePolicy policy = row->policy;
   const auto share = static_cast<std::size_t>(limits.shared_per_processor / kBlocksWanted);
-  const std::size_t one = tile_bytes(task, 1, single, true);
+  const std::size_t one = tile_bytes(task, 1, single, policy.form);
   policy.candidates = static_cast<int>(
       std::clamp<std::size_t>(share / one, 1, static_cast<std::size_t>(policy.candidates)));
   const auto most = static_cast<std::size_t>(
       std::min(limits.shared_per_block, limits.shared_per_processor / kBlocksLeast - 1024));
-  policy.resident = policy.resident && one <= most;
-  if (!policy.resident) policy.candidates = 1;
+  if (one > most) policy.form = ScoreForm::direct;
+  if (policy.form == ScoreForm::direct) policy.candidates = 1;
   return policy;
 }
 
@@ -170,14 +171,24 @@ ScorePlan plan_for(const ScoreTask& task, bool single, const ScorePolicy& policy
       policy.threads >= 32 && policy.threads <= detail::kScoreThreads && policy.threads % 32 == 0,
       ValueError, "A score policy needs 32 to {} threads in whole warps; got {}.",
       detail::kScoreThreads, policy.threads);
-  AIFT_EXPECT(policy.candidates >= 1 && (policy.resident || policy.candidates == 1), ValueError,
-              "A score policy needs at least one candidate per tile, and exactly one when direct; "
-              "got {}.",
-              policy.candidates);
+  AIFT_EXPECT(
+      policy.candidates >= 1 && policy.candidates <= 4096 &&
+          (policy.form != ScoreForm::direct || policy.candidates == 1),
+      ValueError,
+      "A score policy needs 1 to 4096 candidates per tile, and exactly one when direct; got {}.",
+      policy.candidates);
+  AIFT_EXPECT(policy.form != ScoreForm::lane ||
+                  (task.classes == 2 && task.most_patches <= detail::kCountedPatches),
+              ValueError,
+              "A lane per candidate is for 2 classes and at most {} patches; got {} classes and {} "
+              "patches.",
+              detail::kCountedPatches, task.classes, task.most_patches);
   ScorePlan plan;
   plan.threads = policy.threads;
-  plan.resident = policy.resident;
-  plan.tile_bytes = tile_bytes(task, policy.candidates, single, policy.resident);
+  // Matrices have no form for lanes.
+  plan.form =
+      policy.form == ScoreForm::lane && task.matrix != nullptr ? ScoreForm::resident : policy.form;
+  plan.tile_bytes = tile_bytes(task, policy.candidates, single, policy.form);
   const index_t tiles = (task.candidates + policy.candidates - 1) / policy.candidates;
   if (policy.resident) {
     AIFT_EXPECT(
@@ -197,7 +208,8 @@ ScorePlan plan_for(const ScoreTask& task, bool single, const ScorePolicy& policy
 }
 
 std::size_t workspace_of(const ScorePlan& plan) {
-  return plan.resident ? 0 : plan.tile_bytes * static_cast<std::size_t>(plan.blocks);
+  return plan.form != ScoreForm::direct ? 0
+                                        : plan.tile_bytes * static_cast<std::size_t>(plan.blocks);
 }
 
 /// Where packed outputs of every candidate begin.

@@ -276,12 +276,20 @@ class ScoreBody {
   AIFT_HD ScoreBody(const Group& group, const ScoreTask& task, const Tile<T>& tile)
       : group_(group), task_(task), tile_(tile), bounds_(task) {}
 
+  /// Candidates [first, first + tile) of the chunk, resident, two classes: a lane takes a candidate
+  /// through all phases on its own. No matrices.
+  AIFT_HD void run_lanes(index_t first) {
+    begin(first);
+    group_.sync();
+    load();
+    group_.sync();
+    group_.each(count_, [&](int c) { lane(c); });
+    group_.sync();
+  }
+
   /// Candidates [first, first + tile) of the chunk.
   AIFT_HD void run(index_t first) {
-    first_ = first;
-    const index_t left = task_.candidates - first;
-    count_ = left < task_.tile ? static_cast<int>(left) : task_.tile;
-    open();
+    begin(first);
     group_.sync();
     if constexpr (kResident) {
       load();
@@ -321,9 +329,7 @@ class ScoreBody {
   // ---------------------------------------------------------------- where things are
 
   AIFT_HD int slot(int c, int j) const { return c * task_.slots + j; }
-  AIFT_HD index_t at(int c, int j) const {
-    return static_cast<index_t>(slot(c, j)) * task_.row_stride;
-  }
+  AIFT_HD int at(int c, int j) const { return slot(c, j) * task_.row_stride; }  // resident
   AIFT_HD bool good(int c) const { return tile_.q[c] > 0 && tile_.refused[c] == 0; }
   AIFT_HD T input(int c, int j, int k) const {
     return read_value<T>(task_, (tile_.first_row[c] + j) * task_.classes + k);
@@ -353,7 +359,7 @@ class ScoreBody {
     } else if constexpr (kLogits) {
       return tile_.x[at(c, tile_.kept[c * task_.most_kept + t]) + k];
     } else {
-      return tile_.kept_v[static_cast<index_t>(c * task_.most_kept + t) * task_.row_stride + k];
+      return tile_.kept_v[(c * task_.most_kept + t) * task_.row_stride + k];
     }
   }
   AIFT_HD void refuse(int c, int patch, FaultCode fault) const {
@@ -363,7 +369,10 @@ class ScoreBody {
 
   // ---------------------------------------------------------------- reading and refusing
 
-  AIFT_HD void open() {
+  AIFT_HD void begin(index_t first) {
+    first_ = first;
+    const index_t left = task_.candidates - first;
+    count_ = left < task_.tile ? static_cast<int>(left) : task_.tile;
     group_.each(count_, [&](int c) {
       const index_t i = first_ + c;
       index_t begin = i * task_.patches;
@@ -412,11 +421,27 @@ class ScoreBody {
   static AIFT_HD T convert(half_t x) { return static_cast<T>(to_float(x)); }
   static AIFT_HD T convert(bfloat16_t x) { return static_cast<T>(to_float(x)); }
 
-  AIFT_HD void place(int i, T value) const {
+  /// Where number i of the tile goes, and then one after the other.
+  struct Cursor {
+    int to;
+    int k;
+    int j;
+  };
+  AIFT_HD Cursor cursor(int i) const {
     const int row = task_.by_classes.quotient(i);
     const int c = task_.by_patches.quotient(row);
     const int j = row - c * static_cast<int>(task_.patches);
-    tile_.x[at(c, j) + (i - row * task_.classes)] = value;
+    const int k = i - row * task_.classes;
+    return {at(c, j) + k, k, j};
+  }
+  AIFT_HD void step(Cursor& cursor) const {
+    ++cursor.to;
+    if (++cursor.k < task_.classes) return;
+    cursor.k = 0;
+    cursor.to += task_.row_stride - task_.classes;
+    if (++cursor.j < task_.patches) return;
+    cursor.j = 0;
+    cursor.to += (task_.slots - static_cast<int>(task_.patches)) * task_.row_stride;
   }
 
   template <class In>
@@ -433,12 +458,16 @@ class ScoreBody {
     const int tail = head + packs * kPack;
     group_.each(packs, [&](int i) {
       const Pack pack = *reinterpret_cast<const Pack*>(values + head + i * kPack);
+      Cursor to = cursor(head + i * kPack);
       AIFT_UNROLL
-      for (int a = 0; a < kPack; ++a)
-        place(head + i * kPack + a, convert(pack.x[a]));
+      for (int a = 0; a < kPack; ++a) {
+        tile_.x[to.to] = convert(pack.x[a]);
+        step(to);
+      }
     });
-    group_.each(head, [&](int i) { place(i, convert(values[i])); });
-    group_.each(numbers - tail, [&](int i) { place(tail + i, convert(values[tail + i])); });
+    group_.each(head, [&](int i) { tile_.x[cursor(i).to] = convert(values[i]); });
+    group_.each(numbers - tail,
+                [&](int i) { tile_.x[cursor(tail + i).to] = convert(values[tail + i]); });
   }
 
   /// f(team, c, j) for every patch of the tile.
@@ -813,52 +842,255 @@ class ScoreBody {
   AIFT_HD void finish() {
     group_.rows(count_, task_.wide(), [&](const auto& team, int c) {
       if (!good(c)) return;
-      const int m = tile_.m[c];
       const T* const e = tile_.entropies + c * task_.most_kept;
-      const T* const mean = tile_.class_a + c * task_.classes;
       const T* const products = tile_.class_b + c * task_.classes;
-      const T entropy_sum = sum_over(m, [&](int t, T block) { return block + e[t]; });
-      const T entropy_mean = entropy_sum / static_cast<T>(m);
-      const T entropy = task_.mean_of_entropies ? entropy_mean : entropy_sum;
+      const T entropy_sum = sum_over(tile_.m[c], [&](int t, T block) { return block + e[t]; });
       const T product = team.template class_sum<T>(task_.classes,
                                                    [&](int k, T acc) { return acc + products[k]; });
-      const T pairs = task_.ordered_pairs ? T{2} : T{1};
-      const T raw = (pairs * static_cast<T>(m)) * product;
-      const T diversity = raw > T{0} ? raw : T{0};  // never negative but by rounding
-      T score = 0;
-      switch (task_.rank) {
-        case Rank::entropy:
-          score = entropy;
-          break;
-        case Rank::diversity:
-          score = diversity;
-          break;
-        case Rank::aift:
-          score =
-              static_cast<T>(task_.lambda1) * entropy + static_cast<T>(task_.lambda2) * diversity;
-          break;
-        case Rank::bald: {
-          const T dot = team.template class_sum<T>(task_.classes, [&](int k, T acc) {
-            const T x = mean[k];
-            const T v = kLogits ? (x > T{0} ? math::log(x) : T{0}) : math::log(x + bounds_.eps);
-            return math::fma(x, v, acc);
-          });
-          score = -dot - entropy_mean;
-          break;
-        }
-        case Rank::least_confidence:
-        case Rank::margin: {
-          const TopTwo<T> top =
-              team.template top_two<T>(task_.classes, [&](int k) { return mean[k]; });
-          score = task_.rank == Rank::margin ? T{1} - (top.first - top.second) : T{1} - top.first;
-          break;
-        }
-      }
-      if (!team.leads()) return;
-      task_.score[first_ + c] = static_cast<double>(score);
-      if (task_.entropy != nullptr) task_.entropy[first_ + c] = static_cast<double>(entropy);
-      if (task_.diversity != nullptr) task_.diversity[first_ + c] = static_cast<double>(diversity);
+      write_score(team, c, task_.classes, entropy_sum, product, tile_.class_a + c * task_.classes);
     });
+  }
+
+  /// The numbers of a candidate from its sums; mean [classes].
+  template <class Team>
+  AIFT_HD void write_score(const Team& team, int c, int classes, T entropy_sum, T product,
+                           const T* mean) const {
+    const int m = tile_.m[c];
+    const T entropy_mean = entropy_sum / static_cast<T>(m);
+    const T entropy = task_.mean_of_entropies ? entropy_mean : entropy_sum;
+    const T pairs = task_.ordered_pairs ? T{2} : T{1};
+    const T raw = (pairs * static_cast<T>(m)) * product;
+    const T diversity = raw > T{0} ? raw : T{0};  // never negative but by rounding
+    T score = 0;
+    switch (task_.rank) {
+      case Rank::entropy:
+        score = entropy;
+        break;
+      case Rank::diversity:
+        score = diversity;
+        break;
+      case Rank::aift:
+        score = static_cast<T>(task_.lambda1) * entropy + static_cast<T>(task_.lambda2) * diversity;
+        break;
+      case Rank::bald: {
+        const T dot = team.template class_sum<T>(classes, [&](int k, T acc) {
+          const T x = mean[k];
+          const T v = kLogits ? (x > T{0} ? math::log(x) : T{0}) : math::log(x + bounds_.eps);
+          return math::fma(x, v, acc);
+        });
+        score = -dot - entropy_mean;
+        break;
+      }
+      case Rank::least_confidence:
+      case Rank::margin: {
+        const TopTwo<T> top = team.template top_two<T>(classes, [&](int k) { return mean[k]; });
+        score = task_.rank == Rank::margin ? T{1} - (top.first - top.second) : T{1} - top.first;
+        break;
+      }
+    }
+    if (!team.leads()) return;
+    task_.score[first_ + c] = static_cast<double>(score);
+    if (task_.entropy != nullptr) task_.entropy[first_ + c] = static_cast<double>(entropy);
+    if (task_.diversity != nullptr) task_.diversity[first_ + c] = static_cast<double>(diversity);
+  }
+
+  // ---------------------------------------------------------------- a lane per candidate, K = 2
+
+  struct alignas(2 * sizeof(T)) Pair {
+    T a;
+    T b;
+  };
+
+  /// The m-th largest of q values, by keeping the kMost >= m largest in order.
+  template <int kMost>
+  AIFT_HD static Bits border_by_insertion(const T* values, int q, int m) {
+    Bits best[kMost];
+    AIFT_UNROLL
+    for (int a = 0; a < kMost; ++a)
+      best[a] = 0;
+    for (int j = 0; j < q; ++j) {
+      Bits x = bits_of(values[2 * j]);
+      AIFT_UNROLL
+      for (int a = 0; a < kMost; ++a) {
+        const Bits larger = x > best[a] ? x : best[a];
+        x = x > best[a] ? best[a] : x;
+        best[a] = larger;
+      }
+    }
+    Bits border = best[0];
+    AIFT_UNROLL
+    for (int a = 1; a < kMost; ++a)
+      border = a < m ? best[a] : border;
+    return border;
+  }
+
+  /// A number that divides the values: of those on it as many are kept as fit. values: every
+  /// second.
+  AIFT_HD static Bits find_border(const T* values, int q, int m) {
+    if (m <= 4) return border_by_insertion<4>(values, q, m);
+    if (m <= 8) return border_by_insertion<8>(values, q, m);
+    if (m <= 10) return border_by_insertion<10>(values, q, m);
+    if (m <= 16) return border_by_insertion<16>(values, q, m);
+    Bits border = 0;
+    int not_below = q;
+    for (int bit = static_cast<int>(sizeof(T)) * 8 - 2; bit >= 0 && not_below != m; --bit) {
+      const Bits trial = border | (Bits{1} << bit);
+      int count = 0;
+      for (int j = 0; j < q; ++j)
+        count += bits_of(values[2 * j]) >= trial ? 1 : 0;
+      if (count >= m) {
+        border = trial;
+        not_below = count;
+      }
+    }
+    return border;
+  }
+
+  AIFT_HD void lane(int c) {
+    const int q = tile_.q[c];
+    const int m = tile_.m[c];
+    if (q == 0) return;  // refused
+    constexpr int kBlock = static_cast<int>(math::kPatchBlock);
+    Pair* const x = reinterpret_cast<Pair*>(tile_.x + at(c, 0));
+    Pair* const p = kLogits ? reinterpret_cast<Pair*>(tile_.p + at(c, 0)) : x;
+    T* const base = tile_.base + slot(c, 0);
+
+    // Refuse, or not; sums over all patches.
+    Pair sum{T{0}, T{0}};
+    for (int first = 0; first < q; first += kBlock) {
+      const int last = q < first + kBlock ? q : first + kBlock;
+      Pair block{T{0}, T{0}};
+      for (int j = first; j < last; ++j) {
+        const Pair in = x[j];
+        Pair now = in;
+        if constexpr (kLogits) {
+          if (!is_finite(in.a) || !is_finite(in.b)) return refuse(c, j, FaultCode::not_finite);
+          const bool second = in.b > in.a;
+          const T w = clamp_w(second ? in.a - in.b : in.b - in.a);
+          const T r = math::exp(w);
+          const T inverse = T{1} / (T{1} + r);
+          const T rest = r * inverse;
+          now = second ? Pair{rest, inverse} : Pair{inverse, rest};
+          x[j] = second ? Pair{w, T{0}} : Pair{T{0}, w};
+          p[j] = now;
+          base[j] = r;
+        } else {
+          const T off = (in.a + in.b) - T{1};
+          const bool fine = in.a >= bounds_.least && in.b >= bounds_.least &&
+                            (off < T{0} ? -off : off) <= bounds_.tolerance;
+          if (!fine) {
+            return refuse(c, j,
+                          fault_of(task_, bounds_, [&](int k) { return k == 0 ? in.a : in.b; }));
+          }
+        }
+        block.a += now.a;
+        block.b += now.b;
+      }
+      sum.a += block.a;
+      sum.b += block.b;
+    }
+
+    // Who speaks.
+    const int dominant = sum.b > sum.a ? 1 : 0;
+    if (task_.dominant != nullptr) task_.dominant[first_ + c] = dominant;
+    const T* const column = reinterpret_cast<const T*>(p) + dominant;
+    std::int32_t* const kept = tile_.kept + c * task_.most_kept;
+    if (m == q) {
+      for (int j = 0; j < q; ++j)
+        kept[j] = j;
+    } else {
+      const Bits border = find_border(column, q, m);
+      int above = 0;
+      for (int j = 0; j < q; ++j)
+        above += bits_of(column[2 * j]) > border ? 1 : 0;
+      int ties = m - above;
+      int held = 0;
+      for (int j = 0; j < q && held < m; ++j) {
+        const Bits bits = bits_of(column[2 * j]);
+        const bool tie = bits == border && ties > 0;
+        if (tie) --ties;
+        if (bits > border || tie) kept[held++] = j;
+      }
+    }
+    if (task_.kept != nullptr) {
+      const index_t out = task_.kept_offsets != nullptr
+                              ? task_.kept_offsets[first_ + c]
+                              : (first_ + c) * static_cast<index_t>(task_.most_kept);
+      for (int t = 0; t < m; ++t) {
+        const T mine = column[2 * kept[t]];
+        int ahead = 0;
+        for (int other = 0; other < m; ++other) {
+          const T its = column[2 * kept[other]];
+          ahead += its > mine || (its == mine && other < t) ? 1 : 0;
+        }
+        task_.kept[out + ahead] = kept[t];
+      }
+    }
+    if (!task_.summed()) return;
+
+    // What they say: entropies, and deviations from the first kept patch.
+    Pair* const v =
+        kLogits ? nullptr : reinterpret_cast<Pair*>(tile_.kept_v + c * task_.most_kept * 2);
+    T entropy = 0;
+    Pair total_p{T{0}, T{0}};
+    Pair total_v{T{0}, T{0}};
+    Pair p0{};
+    Pair v0{};
+    for (int first = 0; first < m; first += kBlock) {
+      const int last = m < first + kBlock ? m : first + kBlock;
+      T block = 0;
+      Pair block_p{T{0}, T{0}};
+      Pair block_v{T{0}, T{0}};
+      for (int t = first; t < last; ++t) {
+        const int j = kept[t];
+        const Pair pt = p[j];
+        Pair vt;
+        T start = 0;
+        if constexpr (kLogits) {
+          vt = x[j];
+          start = math::log1p(base[j]);
+        } else {
+          vt = {bounds_.log_of(pt.a), bounds_.log_of(pt.b)};
+          v[t] = vt;
+        }
+        if (t == 0) {
+          p0 = pt;
+          v0 = vt;
+        }
+        block += start - (math::fma(pt.a, vt.a, T{0}) + math::fma(pt.b, vt.b, T{0}));
+        block_p.a += pt.a - p0.a;
+        block_p.b += pt.b - p0.b;
+        block_v.a += vt.a - v0.a;
+        block_v.b += vt.b - v0.b;
+      }
+      entropy += block;
+      total_p.a += block_p.a;
+      total_p.b += block_p.b;
+      total_v.a += block_v.a;
+      total_v.b += block_v.b;
+    }
+    const T share = T{1} / static_cast<T>(m);
+    const Pair mean_p{total_p.a * share, total_p.b * share};
+    const Pair mean_v{total_v.a * share, total_v.b * share};
+    Pair product{T{0}, T{0}};
+    for (int first = 0; first < m; first += kBlock) {
+      const int last = m < first + kBlock ? m : first + kBlock;
+      Pair block{T{0}, T{0}};
+      for (int t = first; t < last; ++t) {
+        const Pair pt = p[kept[t]];
+        const Pair vt = kLogits ? x[kept[t]] : v[t];
+        block.a = math::fma((pt.a - p0.a) - mean_p.a, (vt.a - v0.a) - mean_v.a, block.a);
+        block.b = math::fma((pt.b - p0.b) - mean_p.b, (vt.b - v0.b) - mean_v.b, block.b);
+      }
+      product.a += block.a;
+      product.b += block.b;
+    }
+    const T mean[2] = {mean_p.a + p0.a, mean_p.b + p0.b};
+    if (task_.mean_probabilities != nullptr) {
+      task_.mean_probabilities[2 * (first_ + c)] = static_cast<double>(mean[0]);
+      task_.mean_probabilities[2 * (first_ + c) + 1] = static_cast<double>(mean[1]);
+    }
+    write_score(LaneTeam{}, c, 2, entropy, (product.a + product.b) + T{0}, mean);
   }
 
   const Group& group_;

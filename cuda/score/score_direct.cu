@@ -43,10 +43,13 @@ void launch_direct(const ScoreTask& task, bool single, const ScorePlan& plan, st
 
 void launch_score(const ScoreTask& task, bool single, const ScorePlan& plan, std::byte* workspace,
                   cudaStream_t stream) {
-  if (plan.resident) {
-    launch_resident(task, single, plan, stream);
-  } else {
-    launch_direct(task, single, plan, workspace, stream);
+  switch (plan.form) {
+    case ScoreForm::lane:
+      return launch_lanes(task, single, plan, stream);
+    case ScoreForm::resident:
+      return launch_resident(task, single, plan, stream);
+    case ScoreForm::direct:
+      return launch_direct(task, single, plan, workspace, stream);
   }
 }
 

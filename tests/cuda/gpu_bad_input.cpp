@@ -109,7 +109,7 @@ void calls(test::Checks& checks, cudaStream_t stream) {
   checks.expect_throw<ShapeError>(
       [&] {
         cuda::score_async(ScoreKind::aift, good, c.options, outputs, status.data(), {}, stream, 0,
-                          cuda::ScorePolicy{64, 1, false});
+                          cuda::ScorePolicy{64, 1, cuda::ScoreForm::direct});
       },
       "workspace", "no workspace");
   p = good;

@@ -26,9 +26,9 @@ void compare(test::Checks& checks, const test::ScoreCase& c, bool with_matrix,
     }
   };
   run("table", std::nullopt);
-  run("direct", cuda::ScorePolicy{static_cast<int>(32 << c.seed % 5), 1, false});
+  run("direct", cuda::ScorePolicy{static_cast<int>(32 << c.seed % 5), 1, cuda::ScoreForm::direct});
   if (c.most_patches() * c.classes <= 1000) {
-    run("warp", cuda::ScorePolicy{32, static_cast<int>(1 + c.seed % 3), true});
+    run("warp", cuda::ScorePolicy{32, static_cast<int>(1 + c.seed % 3), cuda::ScoreForm::resident});
   }
 }
 

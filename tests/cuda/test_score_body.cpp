@@ -37,8 +37,12 @@ ScoreTask task_of(const test::ScoreCase& c) {
   return task;
 }
 
-template <class T, bool kLogits, bool kResident, class Group>
+/// As ScoreForm: a lane per candidate, a group for a tile of them, a group reading where they lie.
+enum class Form { lane, resident, direct };
+
+template <class T, bool kLogits, Form kForm, class Group>
 void run_tiles(const ScoreTask& task) {
+  constexpr bool kResident = kForm != Form::direct;
   cuda::detail::Tile<T> tile;
   const std::size_t bytes = cuda::detail::carve<T, kResident>(nullptr, task, tile);
   // A guard behind the memory, and rubbish in it: nothing may hang on what was there.
@@ -46,13 +50,18 @@ void run_tiles(const ScoreTask& task) {
   cuda::detail::carve<T, kResident>(reinterpret_cast<std::byte*>(memory.data()), task, tile);
   const Group group;
   cuda::detail::ScoreBody<T, kLogits, kResident, Group> body(group, task, tile);
-  for (index_t first = 0; first < task.candidates; first += task.tile)
-    body.run(first);
+  for (index_t first = 0; first < task.candidates; first += task.tile) {
+    if constexpr (kForm == Form::lane) {
+      body.run_lanes(first);
+    } else {
+      body.run(first);
+    }
+  }
   for (std::size_t i = (bytes + 7) / 8; i < memory.size(); ++i)
     REQUIRE(memory[i] == 0x7FF4DEADBEEF1234U);
 }
 
-template <class Group, bool kResident>
+template <class Group, Form kForm>
 void run_body(ScoreTask task, const test::ScoreCase& c, int tile) {
   cuda::detail::lay_out(task, tile);
   const bool single = c.options.precision == Precision::single;
@@ -69,13 +78,13 @@ void run_body(ScoreTask task, const test::ScoreCase& c, int tile) {
     }
     return;
   }
-  if (single && task.logits) run_tiles<float, true, kResident, Group>(task);
-  if (single && !task.logits) run_tiles<float, false, kResident, Group>(task);
-  if (!single && task.logits) run_tiles<double, true, kResident, Group>(task);
-  if (!single && !task.logits) run_tiles<double, false, kResident, Group>(task);
+  if (single && task.logits) run_tiles<float, true, kForm, Group>(task);
+  if (single && !task.logits) run_tiles<float, false, kForm, Group>(task);
+  if (!single && task.logits) run_tiles<double, true, kForm, Group>(task);
+  if (!single && !task.logits) run_tiles<double, false, kForm, Group>(task);
 }
 
-template <class Group, bool kResident>
+template <class Group, Form kForm>
 test::ScoreAnswer answer(const test::ScoreCase& c, const test::ScoreAnswer& shape, int tile,
                          std::uint64_t* status) {
   test::ScoreAnswer out;
@@ -94,13 +103,13 @@ test::ScoreAnswer answer(const test::ScoreCase& c, const test::ScoreAnswer& shap
   task.dominant = out.dominant.data();
   task.kept = out.kept.data();
   task.kept_offsets = c.dense ? nullptr : shape.kept_offsets.data();
-  run_body<Group, kResident>(task, c, tile);
+  run_body<Group, kForm>(task, c, tile);
 
   ScoreTask entropies = task_of(c);
   entropies.status = status;
   out.patch_entropy.resize(shape.patch_entropy.size());
   entropies.patch_entropy = out.patch_entropy.data();
-  run_body<Group, kResident>(entropies, c, 1);
+  run_body<Group, kForm>(entropies, c, 1);
 
   if (!shape.matrix.empty()) {
     ScoreTask matrix = task_of(c);
@@ -111,7 +120,8 @@ test::ScoreAnswer answer(const test::ScoreCase& c, const test::ScoreAnswer& shap
     matrix.kept_ascending = out.kept_ascending.data();
     matrix.kept_offsets = c.dense ? nullptr : shape.kept_offsets.data();
     matrix.matrix_offsets = c.dense ? nullptr : shape.matrix_offsets.data();
-    run_body<Group, kResident>(matrix, c, tile);
+    constexpr Form kMatrixForm = kForm == Form::lane ? Form::resident : kForm;
+    run_body<Group, kMatrixForm>(matrix, c, tile);
   }
   return out;
 }
@@ -124,9 +134,15 @@ void compare(const test::ScoreCase& c, bool with_matrix) {
   const test::ScoreAnswer expected = test::expected_answer(c, with_matrix);
   std::uint64_t status = cuda::kStatusClean;
   const int tile = static_cast<int>(1 + c.seed % 7);
-  CHECK(test::difference(answer<OneLane, true>(c, expected, tile, &status), expected) == "");
-  CHECK(test::difference(answer<Lanes32, true>(c, expected, tile, &status), expected) == "");
-  CHECK(test::difference(answer<Lanes32, false>(c, expected, 1, &status), expected) == "");
+  CHECK(test::difference(answer<OneLane, Form::resident>(c, expected, tile, &status), expected) ==
+        "");
+  CHECK(test::difference(answer<Lanes32, Form::resident>(c, expected, tile, &status), expected) ==
+        "");
+  CHECK(test::difference(answer<Lanes32, Form::direct>(c, expected, 1, &status), expected) == "");
+  if (c.classes == 2 && c.most_patches() <= cuda::detail::kCountedPatches) {
+    CHECK(test::difference(answer<Lanes32, Form::lane>(c, expected, tile, &status), expected) ==
+          "");
+  }
   CHECK(status == cuda::kStatusClean);
 }
 
@@ -139,6 +155,14 @@ TEST_CASE("score kernels give the bits of the CPU") {
     compare(
         test::random_case(seed, static_cast<index_t>(1 + seed % 13), k, seed % 3 == 0 ? 90 : 40),
         true);
+  }
+}
+
+TEST_CASE("score kernels for two classes give the bits of the CPU") {
+  for (std::uint64_t seed = 5000; seed < 5300; ++seed) {
+    compare(
+        test::random_case(seed, static_cast<index_t>(1 + seed % 70), 2, 1 + 127 * (seed % 3) / 2),
+        false);
   }
 }
 
@@ -203,11 +227,16 @@ TEST_CASE("score kernels name the first offender") {
     }
     shape.kept.resize(static_cast<std::size_t>(shape.kept_offsets.back()));
     std::uint64_t words[3] = {cuda::kStatusClean, cuda::kStatusClean, cuda::kStatusClean};
-    (void)answer<OneLane, true>(c, shape, 4, &words[0]);
-    (void)answer<Lanes32, true>(c, shape, 3, &words[1]);
-    (void)answer<Lanes32, false>(c, shape, 1, &words[2]);
+    (void)answer<OneLane, Form::resident>(c, shape, 4, &words[0]);
+    (void)answer<Lanes32, Form::resident>(c, shape, 3, &words[1]);
+    (void)answer<Lanes32, Form::direct>(c, shape, 1, &words[2]);
     CHECK(words[0] == words[1]);
     CHECK(words[0] == words[2]);
+    if (c.classes == 2 && c.most_patches() <= cuda::detail::kCountedPatches) {
+      std::uint64_t word = cuda::kStatusClean;
+      (void)answer<Lanes32, Form::lane>(c, shape, 3, &word);
+      CHECK(word == words[0]);
+    }
     if (message.empty()) {
       CHECK(words[0] == cuda::kStatusClean);
       continue;
@@ -236,10 +265,10 @@ TEST_CASE("score kernels refuse offsets that do not increase") {
     task.most_patches = 12;
     task.status = &status;
     task.score = score.data();
-    run_body<Lanes32, true>(task, c, 4);
+    run_body<Lanes32, Form::resident>(task, c, 4);
     std::uint64_t direct = cuda::kStatusClean;
     task.status = &direct;
-    run_body<Lanes32, false>(task, c, 1);
+    run_body<Lanes32, Form::direct>(task, c, 1);
     CHECK(status == direct);
     return status;
   };

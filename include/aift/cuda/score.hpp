@@ -27,11 +27,18 @@
 ///   thread     safe: no state
 namespace aift::cuda {
 
+/// Who works on a candidate, and where its predictions are meanwhile.
+enum class ScoreForm : std::uint8_t {
+  lane,      ///< one thread per candidate, predictions in shared memory: two classes, q <= 128
+  resident,  ///< a block (or a warp) for a few candidates, predictions in shared memory
+  direct,    ///< a block per candidate, predictions read where they lie
+};
+
 /// How a fused score is cut into work. Data, so that benchmarks can sweep it.
 struct ScorePolicy {
-  int threads = 128;     ///< per block, a multiple of 32: 32 is a warp per tile
-  int candidates = 1;    ///< per tile (a block takes one tile after another)
-  bool resident = true;  ///< predictions are copied into shared memory; else read where they lie
+  int threads = 128;   ///< per block, a multiple of 32: 32 is a warp per tile
+  int candidates = 1;  ///< per tile (a block takes one tile after another); direct: 1
+  ScoreForm form = ScoreForm::resident;
 
   friend bool operator==(const ScorePolicy&, const ScorePolicy&) = default;
 };
@@ -48,7 +55,7 @@ struct ScorePolicyRow {
 [[nodiscard]] std::span<const ScorePolicyRow> score_policy_table() noexcept;
 
 /// The policy for a chunk on the current device: the table's row, with as many candidates per tile
-/// as fit into its shared memory; direct when one does not.
+/// as fit into its shared memory; direct when one does not. Matrices: resident for lane.
 /// throws DeviceError
 [[nodiscard]] ScorePolicy score_policy(const DevicePredictions& predictions,
                                        const ScoreOptions& options);
