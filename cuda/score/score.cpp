@@ -190,7 +190,7 @@ ScorePlan plan_for(const ScoreTask& task, bool single, const ScorePolicy& policy
       policy.form == ScoreForm::lane && task.matrix != nullptr ? ScoreForm::resident : policy.form;
   plan.tile_bytes = tile_bytes(task, policy.candidates, single, policy.form);
   const index_t tiles = (task.candidates + policy.candidates - 1) / policy.candidates;
-  if (policy.resident) {
+  if (policy.form != ScoreForm::direct) {
     AIFT_EXPECT(
         plan.tile_bytes <= static_cast<std::size_t>(limits.shared_per_block), ValueError,
         "{} candidates of {} patches and {} classes need {} bytes of shared memory; a block "
