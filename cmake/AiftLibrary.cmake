@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-# aift_add_library(<part> HEADER_DIRS <dir>... SOURCE_DIRS <dir>...)
+# aift_add_library(<part> HEADER_DIRS <dir>... SOURCE_DIRS <dir>... [CUDA_DIRS <dir>...])
 #
 # Makes aift_<part> with the alias aift::<part> from include/aift/<HEADER_DIRS>/*.hpp and
-# src/<SOURCE_DIRS>/*.cpp (both globbed: a new file needs no edit of CMake), puts it into an export
+# src/<SOURCE_DIRS>/*.cpp and cuda/<CUDA_DIRS>/*.{cpp,cu} (globbed: a new file needs no edit of CMake), puts it into an export
 # set of its own, aift_<part>-targets, so that a component finds only its own dependencies, and
 # records it in the global property AIFT_PARTS.
 include_guard(GLOBAL)
 
 function(aift_add_library part)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "HEADER_DIRS;SOURCE_DIRS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "HEADER_DIRS;SOURCE_DIRS;CUDA_DIRS")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "aift_add_library(${part}): unknown arguments ${arg_UNPARSED_ARGUMENTS}.")
   endif()
@@ -18,9 +18,17 @@ function(aift_add_library part)
   list(TRANSFORM arg_SOURCE_DIRS PREPEND "${PROJECT_SOURCE_DIR}/src/")
   list(TRANSFORM arg_SOURCE_DIRS APPEND "/*.cpp" OUTPUT_VARIABLE source_globs)
   file(GLOB headers CONFIGURE_DEPENDS ${header_globs})
-  file(GLOB sources CONFIGURE_DEPENDS ${source_globs})
+  set(sources "")
+  if(source_globs)
+    file(GLOB sources CONFIGURE_DEPENDS ${source_globs})
+  endif()
+  foreach(dir IN LISTS arg_CUDA_DIRS)
+    file(GLOB more CONFIGURE_DEPENDS
+         "${PROJECT_SOURCE_DIR}/cuda/${dir}/*.cpp" "${PROJECT_SOURCE_DIR}/cuda/${dir}/*.cu")
+    list(APPEND sources ${more})
+  endforeach()
   if(NOT sources)
-    message(FATAL_ERROR "aift_add_library(${part}): no source in ${arg_SOURCE_DIRS}.")
+    message(FATAL_ERROR "aift_add_library(${part}): no source in ${arg_SOURCE_DIRS}${arg_CUDA_DIRS}.")
   endif()
 
   set(target aift_${part})
@@ -46,6 +54,7 @@ function(aift_add_library part)
   else()
     set_target_properties(${target} PROPERTIES
       CXX_VISIBILITY_PRESET hidden
+      CUDA_VISIBILITY_PRESET hidden
       VISIBILITY_INLINES_HIDDEN ON)
   endif()
 

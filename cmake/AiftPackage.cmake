@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The installed package: find_package(aift 0.1 COMPONENTS core io loop torch).
+# The installed package: find_package(aift 0.1 COMPONENTS core cuda io loop torch).
 include_guard(GLOBAL)
 
 set(_aift_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/aift")

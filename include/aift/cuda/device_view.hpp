@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <aift/core/types.hpp>
+
+namespace aift::cuda {
+
+/// `size` elements of T that lie one after another in device (or managed) memory; owns nothing, and
+/// the host never looks behind `data`. An empty view means "not wanted" for an output.
+template <class T>
+struct DeviceView {
+  T* data = nullptr;
+  index_t size = 0;
+
+  constexpr DeviceView() = default;
+  constexpr DeviceView(T* first, index_t count) : data(first), size(count) {}
+
+  [[nodiscard]] constexpr bool empty() const noexcept { return data == nullptr && size == 0; }
+  [[nodiscard]] constexpr std::size_t bytes() const noexcept {
+    return static_cast<std::size_t>(size) * sizeof(T);
+  }
+};
+
+/// Scratch memory of an operator: any device memory, aligned to kWorkspaceAlignment, that the
+/// operator's workspace function says is enough. Its content before and after means nothing.
+using Workspace = DeviceView<std::byte>;
+
+/// Alignment of a workspace, in bytes (what cudaMalloc gives).
+inline constexpr std::size_t kWorkspaceAlignment = 256;
+
+}  // namespace aift::cuda

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the GPU operators refuse before they look for a device, and what they say when there is
+// none.
+#include "tests/support/catch.hpp"
+
+#include <limits>
+
+#include <aift/core/error.hpp>
+#include <aift/cuda/score.hpp>
+#include <aift/cuda/top.hpp>
+
+using namespace aift;
+using Catch::Matchers::ContainsSubstring;
+using cuda::DevicePredictions;
+
+namespace {
+
+const float kValues[48] = {};
+
+DevicePredictions good() {
+  return DevicePredictions::dense(kValues, 4, 6, 2, PredictionKind::probabilities);
+}
+
+void score(const DevicePredictions& predictions) {
+  double out[4];
+  cuda::ScoreOutputs outputs;
+  outputs.score = {out, 4};
+  cuda::score_async(ScoreKind::aift, predictions, {}, outputs, nullptr, {}, nullptr);
+}
+
+}  // namespace
+
+TEST_CASE("operators on a GPU refuse shapes at the call") {
+  DevicePredictions p = good();
+  p.classes = 1;
+  CHECK_THROWS_WITH(score(p), ContainsSubstring("at least 2 classes; got 1"));
+  p = good();
+  p.patches = p.most_patches = 0;
+  CHECK_THROWS_WITH(score(p), ContainsSubstring("at least one patch"));
+  p = good();
+  p.rows = 23;
+  CHECK_THROWS_WITH(score(p), ContainsSubstring("need as many rows; got 23"));
+  p = good();
+  p.candidates = -1;
+  CHECK_THROWS_WITH(score(p), ContainsSubstring("must not be negative"));
+  p = DevicePredictions::dense(kValues, std::numeric_limits<index_t>::max() / 2, 6, 2,
+                               PredictionKind::probabilities);
+  CHECK_THROWS_AS(score(p), ShapeError);
+  p = DevicePredictions::dense(kValues, index_t{1} << 39, index_t{1} << 20, 2,
+                               PredictionKind::probabilities);
+  CHECK_THROWS_AS(score(p), ShapeError);
+  p = good();
+  p.values = nullptr;
+  CHECK_THROWS_WITH(score(p), ContainsSubstring("got a null pointer"));
+  p = good();
+  p.values = reinterpret_cast<const char*>(kValues) + 1;
+  CHECK_THROWS_WITH(score(p), ContainsSubstring("aligned to 4 bytes"));
+  const index_t offsets[] = {0, 6, 12};
+  p = good();
+  p.offsets = offsets;
+  CHECK_THROWS_WITH(score(p), ContainsSubstring("either dense"));
+  ScoreOptions options;
+  options.alpha = 0;
+  CHECK_THROWS_AS(cuda::score_workspace_bytes(good(), options), ValueError);
+}
+
+TEST_CASE("no candidates, no work: not even a device is needed") {
+  DevicePredictions p;
+  p.classes = 2;
+  CHECK_NOTHROW(score(p));
+  CHECK(cuda::score_workspace_bytes(p, {}) == 0);
+  CHECK_NOTHROW(cuda::majority_async(p, {}, {}, nullptr, {}, nullptr));
+  CHECK_NOTHROW(cuda::matrix_async(p, {}, {}, nullptr, {}, nullptr));
+  CHECK_NOTHROW(cuda::patch_entropies_async(p, {}, {}, nullptr, nullptr));
+  CHECK_NOTHROW(cuda::kept_offsets_async(p, 0.5, {}, {}, nullptr));
+  CHECK_NOTHROW(cuda::top_b_async({}, 0, {}, {}, nullptr, {}, nullptr));
+  CHECK_NOTHROW(cuda::top_update_async({}, 0, 3, {}, nullptr, {}, nullptr));
+  CHECK_NOTHROW(cuda::acft_weights_async({}, {}, nullptr, nullptr));
+  CHECK(cuda::top_workspace_bytes(0, 10) == 0);
+  CHECK_THROWS_AS(cuda::top_state_bytes(-1), ValueError);
+}
+
+TEST_CASE("device predictions from a descriptor") {
+  PatchPredictions host = PatchPredictions::dense(kValues, 4, 6, 2, PredictionKind::logits);
+  CHECK_THROWS_WITH(DevicePredictions::from(host), ContainsSubstring("marked as host memory"));
+  host.place = Place::device;
+  const DevicePredictions dense = DevicePredictions::from(host);
+  CHECK(dense.most_patches == 6);
+  CHECK(dense.rows == 24);
+  const index_t offsets[] = {0, 7, 9, 24};
+  host.offsets = offsets;
+  host.patches = 0;
+  host.candidates = 3;
+  CHECK_THROWS_AS(DevicePredictions::from(host), ShapeError);
+  CHECK(DevicePredictions::from(host, offsets).most_patches == 15);
+}
+
+TEST_CASE("the status word keeps candidate, patch and fault") {
+  CHECK_FALSE(cuda::decode({cuda::kStatusClean}).has_value());
+  const auto offense = cuda::decode(
+      {cuda::pack_status(cuda::kMaxStatusCandidate, 1048575, cuda::FaultCode::row_sum)});
+  REQUIRE(offense.has_value());
+  CHECK(offense->candidate == cuda::kMaxStatusCandidate);
+  CHECK(offense->patch == 1048575);
+  CHECK(offense->fault == cuda::FaultCode::row_sum);
+  CHECK(cuda::pack_status(3, 9, cuda::FaultCode::score) <
+        cuda::pack_status(4, 0, cuda::FaultCode::not_finite));
+}
+
+TEST_CASE("without a device the error says so") {
+  try {
+    (void)cuda::score_policy(good(), {});
+    test::skip("there is a CUDA device");
+  } catch (const DeviceError& error) {
+    CHECK_THAT(error.what(), ContainsSubstring("cudaError"));
+  }
+}
