@@ -353,6 +353,15 @@ AIFT_ALWAYS Floats8 parts(const EightUnsigned& words) {
   return __builtin_convertvector(reinterpret_cast<EightInts>(words >> 8), Floats8) * 0x1p-24F;
 }
 
+/// Coordinates first to first + 3 of a line that begins at `at`. Without sign: the last steps are
+/// beyond what is used and may overflow.
+AIFT_ALWAYS FourUnsigned four_steps(std::int64_t at, std::int64_t step, std::uint64_t first) {
+  const auto u = static_cast<std::uint64_t>(at);
+  const auto d = static_cast<std::uint64_t>(step);
+  return FourUnsigned{u + first * d, u + (first + 1) * d, u + (first + 2) * d,
+                      u + (first + 3) * d};
+}
+
 /// Coordinates of line i: columns, rows, offsets of the canvas and the parts between pixels.
 AIFT_ALWAYS void locate(const PatchJob& job, std::int32_t i) {
   const Command& command = *job.command;
@@ -361,17 +370,10 @@ AIFT_ALWAYS void locate(const PatchJob& job, std::int32_t i) {
   const std::int64_t x_step = command.x_along;
   const std::int64_t y_step = command.y_along;
   const std::int32_t width = command.width;
-  // Without sign: the last steps are beyond what is used and may overflow.
-  const auto start = [](std::int64_t at, std::int64_t step, int first) AIFT_INLINED {
-    const auto u = static_cast<std::uint64_t>(at);
-    const auto d = static_cast<std::uint64_t>(step);
-    const auto f = static_cast<std::uint64_t>(first);
-    return FourUnsigned{u + f * d, u + (f + 1) * d, u + (f + 2) * d, u + (f + 3) * d};
-  };
-  FourUnsigned x_low = start(x0, x_step, 0);
-  FourUnsigned x_high = start(x0, x_step, 4);
-  FourUnsigned y_low = start(y0, y_step, 0);
-  FourUnsigned y_high = start(y0, y_step, 4);
+  FourUnsigned x_low = four_steps(x0, x_step, 0);
+  FourUnsigned x_high = four_steps(x0, x_step, 4);
+  FourUnsigned y_low = four_steps(y0, y_step, 0);
+  FourUnsigned y_high = four_steps(y0, y_step, 4);
   const std::uint64_t x_eight = 8 * static_cast<std::uint64_t>(x_step);
   const std::uint64_t y_eight = 8 * static_cast<std::uint64_t>(y_step);
   for (std::int32_t j = 0; j < job.width; j += 8) {
