@@ -467,8 +467,8 @@ double calibrate(Task& task, const Views& views, Network& network,
 }
 
 /// Mean negative log likelihood, every class that occurs weighing the same.
-double balanced_log_loss(const std::vector<double>& probabilities,
-                         const std::vector<label_t>& labels, index_t classes) {
+double balanced_log_loss(std::span<const double> probabilities, std::span<const label_t> labels,
+                         index_t classes) {
   std::vector<double> sum(static_cast<std::size_t>(classes));
   std::vector<double> count(static_cast<std::size_t>(classes));
   for (std::size_t i = 0; i < labels.size(); ++i) {
@@ -789,14 +789,80 @@ TuneReport tune(Task& task, const Views& views, Network& network,
   return report;
 }
 
+Schedule schedule_for(const FineTuneOptions& options, index_t samples, bool continued) {
+  Schedule schedule;
+  const double scale = size_scale(samples);
+  schedule.steps = options.steps > 0
+                       ? options.steps
+                       : static_cast<index_t>(std::llround(60 + 40 * std::max(0.0, scale)));
+  schedule.mix = options.mix >= 0 ? options.mix : std::clamp(0.5 + 0.5 * scale, 0.5, 1.0);
+  if (continued) {
+    schedule.rate = options.continued_rate;
+    schedule.steps = std::max<index_t>(
+        1, std::llround(options.continued_steps * static_cast<double>(schedule.steps)));
+  }
+  return schedule;
+}
+
 // ---------------------------------------------------------------------------------------- guard
 
 struct GuardReport {
   bool possible = false;
-  std::vector<double> gains;  ///< of the tuned network by the guard's metric, fold by fold
+  std::vector<double> gains;   ///< of the tuned network by the guard's metric, fold by fold
+  std::vector<double> errors;  ///< standard error of each by the choice of the held-out candidates
   double probe_auc = 0, tuned_auc = 0;
   double probe_log_loss = 0, tuned_log_loss = 0;
 };
+
+/// Gain of `after` over `before` by the guard's metric.
+double gain_of(const FineTuneOptions& options, std::span<const double> before,
+               std::span<const double> after, std::span<const label_t> labels, index_t classes) {
+  if (options.guard_metric == GuardMetric::auc)
+    return evaluate(after, labels, classes).auc - evaluate(before, labels, classes).auc;
+  return balanced_log_loss(before, labels, classes) - balanced_log_loss(after, labels, classes);
+}
+
+/// Standard error of that gain over the choice of held-out groups: bootstrap by group. (Of two
+/// folds the spread between them says next to nothing: they may err to the same side.)
+double gain_error(const Task& task, const std::vector<double>& before,
+                  const std::vector<double>& after, const std::vector<index_t>& held_out,
+                  index_t fold) {
+  constexpr index_t kReplicates = 200;
+  std::map<index_t, std::vector<std::size_t>> members;
+  for (std::size_t n = 0; n < held_out.size(); ++n)
+    members[task.groups[static_cast<std::size_t>(held_out[n])]].push_back(n);
+  std::vector<const std::vector<std::size_t>*> groups;
+  for (const auto& [group, rows] : members)
+    groups.push_back(&rows);
+  const KeyedRandom random(task.round.seed, Purpose::folds, task.round.round,
+                           static_cast<std::uint64_t>(1 + fold));
+  index_t drawn = 0;
+  std::vector<double> gains;
+  for (index_t replicate = 0; replicate < kReplicates; ++replicate) {
+    std::vector<double> first;
+    std::vector<double> second;
+    std::vector<label_t> labels;
+    for (std::size_t g = 0; g < groups.size(); ++g) {
+      const auto& rows = *groups[static_cast<std::size_t>(
+          random.below(drawn++, static_cast<index_t>(groups.size())))];
+      for (const std::size_t n : rows) {
+        const auto from = static_cast<std::ptrdiff_t>(n) * task.classes;
+        first.insert(first.end(), before.begin() + from, before.begin() + from + task.classes);
+        second.insert(second.end(), after.begin() + from, after.begin() + from + task.classes);
+        labels.push_back(task.labels[static_cast<std::size_t>(held_out[n])]);
+      }
+    }
+    const double gain = gain_of(task.options, first, second, labels, task.classes);
+    if (std::isfinite(gain)) gains.push_back(gain);  // a replicate may lack a class
+  }
+  if (gains.size() < 2) return 0;
+  const auto n = static_cast<double>(gains.size());
+  const double mean = std::accumulate(gains.begin(), gains.end(), 0.0) / n;
+  double squares = 0;
+  for (const double gain : gains)
+    squares += (gain - mean) * (gain - mean);
+  return std::sqrt(squares / (n - 1));
+}
 
 /// Probe (or, without one, the parent as it is) and tuned network, each fitted without a fold,
 /// looked at on that fold. Means over folds, because the scale of the outputs differs between the
@@ -842,7 +908,8 @@ GuardReport run_guard(Task& task, const Views& views, const Network& start, bool
     if (from_probe) set_head(*network, probe);
     const std::shared_ptr<Network> origin = copy_of(*network);
     (void)tune(task, views, *network, training, {}, schedule, /*stream=*/1 + f);
-    mix_into(*origin, *network, schedule.mix);
+    // As far from the start as this many candidates would go.
+    mix_into(*origin, *network, schedule_for(options, std::ssize(training), false).mix);
     if (options.probe && options.calibrate) calibrate(task, views, *network, training, rows, probe);
 
     std::vector<float> seen;
@@ -868,8 +935,8 @@ GuardReport run_guard(Task& task, const Views& views, const Network& start, bool
     report.tuned_auc += auc[1];
     report.probe_log_loss += loss[0];
     report.tuned_log_loss += loss[1];
-    report.gains.push_back(options.guard_metric == GuardMetric::auc ? auc[1] - auc[0]
-                                                                    : loss[0] - loss[1]);
+    report.gains.push_back(gain_of(options, before, after, labels, task.classes));
+    report.errors.push_back(gain_error(task, before, after, held_out, f));
     ++judged;
   }
   if (judged == 0) return report;
@@ -881,29 +948,18 @@ GuardReport run_guard(Task& task, const Views& views, const Network& start, bool
 }
 
 /// Whether tuning did harm: worse by more than the tolerance and by more than chance explains.
-bool harmful(const FineTuneOptions& options, const std::vector<double>& gains) {
-  const auto n = static_cast<double>(gains.size());
-  const double mean = std::accumulate(gains.begin(), gains.end(), 0.0) / n;
-  double squares = 0;
-  for (const double gain : gains)
-    squares += (gain - mean) * (gain - mean);
-  const double error = n > 1 ? std::sqrt(squares / (n - 1) / n) : 0;
+bool harmful(const FineTuneOptions& options, const GuardReport& report) {
+  const auto n = static_cast<double>(report.gains.size());
+  const double mean = std::accumulate(report.gains.begin(), report.gains.end(), 0.0) / n;
+  double between = 0;
+  for (const double gain : report.gains)
+    between += (gain - mean) * (gain - mean);
+  double within = 0;
+  for (const double error : report.errors)
+    within += error * error;
+  const double error =
+      std::max(n > 1 ? std::sqrt(between / (n - 1) / n) : 0, std::sqrt(within) / n);
   return mean < -std::max(options.guard_tolerance, options.guard_errors * error);
-}
-
-Schedule schedule_for(const FineTuneOptions& options, index_t samples, bool continued) {
-  Schedule schedule;
-  const double scale = size_scale(samples);
-  schedule.steps = options.steps > 0
-                       ? options.steps
-                       : static_cast<index_t>(std::llround(60 + 40 * std::max(0.0, scale)));
-  schedule.mix = options.mix >= 0 ? options.mix : std::clamp(0.5 + 0.5 * scale, 0.5, 1.0);
-  if (continued) {
-    schedule.rate = options.continued_rate;
-    schedule.steps = std::max<index_t>(
-        1, std::llround(options.continued_steps * static_cast<double>(schedule.steps)));
-  }
-  return schedule;
 }
 
 /// What of the recipe can be done with a network of which only the logits are known.
@@ -1133,7 +1189,7 @@ FineTuneResult FineTuneTrainer::fit_all(const Model& parent, const TrainingRound
     const GuardReport guard =
         run_guard(task, views, *start, !continued, features, l2, guard_schedule);
     if (guard.possible) {
-      result.tuned_chosen = !harmful(options, guard.gains);
+      result.tuned_chosen = !harmful(options, guard);
       report.add("guard", result.tuned_chosen ? "kept tuned" : kept_other);
       report.add("guard_probe_auc", number(guard.probe_auc));
       report.add("guard_tuned_auc", number(guard.tuned_auc));

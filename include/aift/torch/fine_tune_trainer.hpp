@@ -109,8 +109,9 @@ struct FineTuneOptions {
   index_t patience = 3;               ///< looks without a lower log loss before it stops
 
   // The guard. It hands back the probe when the tuned network is worse on held-out candidates by
-  // more than guard_tolerance and by more than guard_errors standard errors of the mean over folds:
-  // it is there for collapses, as small sets cannot show small differences. A tuned network that
+  // more than guard_tolerance and by more than guard_errors standard errors of the mean over folds
+  // (the larger one of their spread and a bootstrap over held-out groups): it is there for
+  // collapses, as small sets cannot show small differences. A tuned network that
   // contradicts the probe on the labelled views (logit_scale <= 0) is never kept.
   Guard guard = Guard::folds;
   GuardMetric guard_metric = GuardMetric::auc;
