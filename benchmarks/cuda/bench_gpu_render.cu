@@ -2,7 +2,7 @@
 // Rendering on the device beside the write bandwidth measured in the same run (a kernel that only
 // writes the same number of bytes). Events on the stream; the copy of the table is not included.
 //
-//   bench_gpu_render [images = 2000] [repetitions = 20]
+//   bench_gpu_render [repetitions = 20] [images = 2000]
 //
 // One JSON line per case: milliseconds as [least, median, most], bytes written per second, and the
 // share of the write bandwidth.
@@ -136,8 +136,8 @@ void run(const Case& c, index_t images, int repetitions, cudaStream_t stream) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const index_t images = argc > 1 ? std::atoll(argv[1]) : 2000;
-  const int repetitions = argc > 2 ? std::atoi(argv[2]) : 20;
+  const int repetitions = argc > 1 ? std::atoi(argv[1]) : 20;
+  const index_t images = argc > 2 ? std::atoll(argv[2]) : 2000;
   int devices = 0;
   if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0) {
     std::printf("SKIPPED: no CUDA device\n");

@@ -94,7 +94,8 @@ void check_format(const PatchFormat& format) {
               "Patches have at most 2^24 pixels a side; the format has {} x {}.", format.height,
               format.width);
   for (index_t c = 0; c < format.channels; ++c) {
-    AIFT_EXPECT(std::isfinite(format.mean[c]) && std::isfinite(format.std[c]) && format.std[c] > 0,
+    AIFT_EXPECT(std::isfinite(format.mean[c]) && std::isfinite(format.std[c]) &&
+                    format.std[c] > 0 && std::isfinite(1.0F / format.std[c]),
                 ValueError, "mean must be finite and std positive; channel {} has {} and {}.", c,
                 format.mean[c], format.std[c]);
   }

@@ -34,7 +34,8 @@ struct Command {
   std::int32_t image = 0;
   std::int32_t border_value = -1;  ///< 0 to 255, or -1: mirrored
   std::int32_t keep_colour = 0;    ///< 1: three channels as they are
-  std::int32_t canvas = 0;         ///< number of its canvas; not used for boxes of one pixel
+  std::int32_t reserved = 0;
+  std::int64_t canvas = -1;  ///< on devices: first pixel of its canvas; -1: the image itself
 };
 
 /// (x - mean) * factor per channel.
@@ -81,13 +82,11 @@ AIFT_MATH float between(float a, float b, float c, float d, float fx, float fy) 
   return left + fx * (right - left);
 }
 
-/// `read(column, row)` gives the Rgb of a pixel of the canvas, both within it; `unit` is what one
-/// grey step is in its values (1 or 256).
+/// The colour at the coordinates x, y of a canvas. `read(column, row)` gives the Rgb of one of its
+/// pixels, both within it; `unit` is what one grey step is in its values (1 or 256).
 template <class Read>
-AIFT_MATH Rgb sample(const Command& command, std::int32_t i, std::int32_t j, float unit,
-                     const Read& read) {
-  const std::int64_t x = command.x_start + i * command.x_across + j * command.x_along;
-  const std::int64_t y = command.y_start + i * command.y_across + j * command.y_along;
+AIFT_MATH Rgb sample_at(const Command& command, std::int64_t x, std::int64_t y, float unit,
+                        const Read& read) {
   const std::int32_t column = whole(x);
   const std::int32_t row = whole(y);
   const float fx = part(x);
@@ -125,6 +124,14 @@ AIFT_MATH Rgb sample(const Command& command, std::int32_t i, std::int32_t j, flo
   return {between(tap[0].r, tap[1].r, tap[2].r, tap[3].r, fx, fy) * grey_step,
           between(tap[0].g, tap[1].g, tap[2].g, tap[3].g, fx, fy) * grey_step,
           between(tap[0].b, tap[1].b, tap[2].b, tap[3].b, fx, fy) * grey_step};
+}
+
+/// The same for the output pixel in line i and column j.
+template <class Read>
+AIFT_MATH Rgb sample(const Command& command, std::int32_t i, std::int32_t j, float unit,
+                     const Read& read) {
+  return sample_at(command, command.x_start + i * command.x_across + j * command.x_along,
+                   command.y_start + i * command.y_across + j * command.y_along, unit, read);
 }
 
 /// Output channel c before normalisation, in [0, 255].

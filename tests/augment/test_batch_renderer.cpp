@@ -106,7 +106,8 @@ std::vector<float> pixel_by_pixel(const ImageView& image, const PatchPlan& plan,
 }
 
 bool same_bits(std::span<const float> a, std::span<const float> b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
+  return a.size() == b.size() &&
+         (a.empty() || std::memcmp(a.data(), b.data(), a.size_bytes()) == 0);
 }
 
 std::vector<render::Engine> engines() {
