@@ -1,21 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
+
 #include <CLI/CLI.hpp>
 
 namespace aift::app {
 
+struct RunArguments;
+
 // One function per command of the program, each in a file of its own (score.cpp, run.cpp, ...). It
 // adds its sub-command with options, a description and a footer that holds an example, and sets a
-// callback that does the work. The callback lets aift::Error through: main() turns ValueError,
-// ShapeError and IoError into exit status 2, CancelledError into 130 and the rest into 1.
+// callback that does the work; what needs LibTorch is handed in. The callback lets aift::Error
+// through: main() turns ValueError, ShapeError and IoError into exit status 2, CancelledError into
+// 130 and the rest into 1.
 
 /// aift score: scores and ranks predictions that any runtime made.
 void add_score_command(CLI::App& app);
 /// aift run: the whole loop, from images without labels to a classifier and a learning curve.
-void add_run_command(CLI::App& app);
-/// aift models: lists architectures and weights, inspects a weight file.
-void add_models_command(CLI::App& app);
+void add_run_command(CLI::App& app, std::function<void(const RunArguments&)> work);
+/// aift models: lists architectures and weights (`list`), inspects a weight file.
+void add_models_command(CLI::App& app, std::function<void()> list);
 /// aift report: one HTML file from one or several run folders.
 void add_report_command(CLI::App& app);
 

@@ -23,6 +23,14 @@ extern "C" void on_interrupt(int signal) {
   std::signal(signal, SIG_DFL);  // a second one ends the program
 }
 
+sigset_t interruptions() {
+  sigset_t both;
+  sigemptyset(&both);
+  sigaddset(&both, SIGINT);
+  sigaddset(&both, SIGTERM);
+  return both;
+}
+
 std::string duration(double seconds) {
   const auto whole = static_cast<long>(seconds + 0.5);
   if (whole < 60) return fmt::format("{} s", whole);
@@ -45,6 +53,13 @@ void install_signal_handlers() {
   action.sa_flags = SA_RESTART;
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
+  const sigset_t both = interruptions();
+  sigprocmask(SIG_UNBLOCK, &both, nullptr);  // held back by the program that became this one
+}
+
+void hold_signals() {
+  const sigset_t both = interruptions();
+  sigprocmask(SIG_BLOCK, &both, nullptr);
 }
 
 bool interrupted() noexcept { return interrupt_came != 0; }

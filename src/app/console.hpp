@@ -21,6 +21,10 @@ enum ExitStatus : int {
 /// once. The library never touches signals; this is the application's decision.
 void install_signal_handlers();
 
+/// Holds both signals back, also in a program that takes the place of this one, until that one calls
+/// install_signal_handlers: none is lost between the two.
+void hold_signals();
+
 /// Whether one of the two signals has come.
 [[nodiscard]] bool interrupted() noexcept;
 

@@ -4,14 +4,12 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include <aift/core/error.hpp>
 #include <aift/io/safetensors.hpp>
-#if AIFT_WITH_TORCH
-#include <aift/torch/models.hpp>
-#endif
 
 #include "src/app/commands.hpp"
 
@@ -24,33 +22,6 @@ struct ModelsArguments {
 };
 
 std::string megabytes(double bytes) { return fmt::format("{:.1f} MB", bytes / 1e6); }
-
-void list_architectures() {
-#if AIFT_WITH_TORCH
-  fmt::print("{:<20} {:>10} {:>9} {:>6}  {}\n", "architecture", "parameters", "features", "input",
-             "ImageNet weights");
-  for (const nn::Architecture& architecture : nn::architectures()) {
-    std::string weights = "none published";
-    if (!architecture.weights_file.empty()) {
-      const std::filesystem::path file = nn::weights_folder() / architecture.weights_file;
-      std::error_code error;
-      weights = std::filesystem::is_regular_file(file, error)
-                    ? file.string()
-                    : fmt::format("not found: {} (scripts/bootstrap prepares it)", file.string());
-    }
-    fmt::print("{:<20} {:>8.2f} M {:>9} {:>6}  {}\n", architecture.name,
-               static_cast<double>(architecture.parameters) / 1e6, architecture.feature_size,
-               architecture.input_size, weights);
-  }
-  fmt::print(
-      "\n`aift run --model` takes one of these names or a .safetensors file of such a network; the "
-      "library also predicts with TorchScript files.\n");
-#else
-  throw ValueError(
-      "This aift was built without LibTorch and has no networks; configure with "
-      "-DAIFT_BUILD_TORCH=ON, or inspect a weight file with `aift models FILE`.");
-#endif
-}
 
 void inspect(const ModelsArguments& arguments) {
   const std::filesystem::path path(arguments.file);
@@ -98,7 +69,7 @@ void inspect(const ModelsArguments& arguments) {
 
 }  // namespace
 
-void add_models_command(CLI::App& app) {
+void add_models_command(CLI::App& app, std::function<void()> list) {
   auto* command = app.add_subcommand(
       "models", "List the architectures and where their weights are, or inspect a weight file");
   auto arguments = std::make_shared<ModelsArguments>();
@@ -108,9 +79,9 @@ void add_models_command(CLI::App& app) {
       "Examples:\n"
       "  aift models\n"
       "  aift models runs/first/model-005.safetensors");
-  command->callback([arguments] {
+  command->callback([arguments, list = std::move(list)] {
     if (arguments->file.empty()) {
-      list_architectures();
+      list();
     } else {
       inspect(*arguments);
     }

@@ -53,7 +53,7 @@ struct RunConfig {
   OptionMap train_options;
 
   // [views], [views.scoring], [views.training]
-  index_t scoring_views = 4;
+  index_t scoring_views = 8;  ///< alpha 0.25 of them are 2, the fewest that have a diversity
   index_t test_views = 1;
   std::string border = "reflect";
   index_t border_value = 0;

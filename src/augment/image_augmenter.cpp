@@ -7,7 +7,7 @@
 #include <aift/augment/render.hpp>
 #include <aift/core/error.hpp>
 
-#include "patch_renderer.hpp"
+#include "src/augment/patch_renderer.hpp"
 
 namespace aift {
 namespace {
@@ -175,7 +175,7 @@ void ImageAugmenter::render(std::span<const PatchPlan> plans, const Source& sour
               out.capacity);
   AIFT_EXPECT(plans.empty() || out.data != nullptr, ShapeError,
               "The buffer for {} patches must not be null.", plans.size());
-  PatchRenderer renderer;
+  render::PatchRenderer renderer;
   float* to = out.data;
   for (std::size_t first = 0; first < plans.size();) {
     const CandidateRef& candidate = plans[first].candidate;

@@ -1,51 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
 
-#include <aift/augment/augmenter.hpp>
-#include <aift/augment/image.hpp>
+#include <aift/augment/batch_renderer.hpp>
 
-namespace aift {
+#include "src/augment/prepare.hpp"
+#include "src/augment/render_engine.hpp"
 
-/// Renders plans and keeps its working memory from one image to the next. One per thread.
+namespace aift::render {
+
+/// Bytes of a patch.
+[[nodiscard]] index_t patch_bytes(const PatchFormat& format, DType type);
+
+/// Renders and keeps its working memory from one image to the next. One per thread.
 class PatchRenderer {
  public:
-  /// The plans of one image; out has room for all of them.
+  explicit PatchRenderer(const Engine& engine = best_engine()) : engine_(engine) {}
+
+  /// The plans of one image as float32 planes; out has room for all of them. Checks everything.
   void render(const ImageView& image, std::span<const PatchPlan> plans, const PatchFormat& format,
               float* out);
 
+  /// What has been checked and prepared: commands of one image, to out.data from patch `first` on.
+  void render(const ImageView& image, std::span<const Command> commands, const PatchOutput& out,
+              index_t first);
+
  private:
-  /// The source as floats, four to a pixel (R, G, B, unused), averaged in boxes, with one further
-  /// column and row that hold the border value.
   struct Canvas {
-    index_t box_x = 0;
-    index_t box_y = 0;
-    index_t width = 0;
-    index_t height = 0;
-    int border_value = -1;  ///< in the further column and row; -1: nothing yet
-    std::vector<float> pixels;
-    [[nodiscard]] index_t stride() const { return 4 * (width + 1); }
+    std::int32_t box_x = 0;
+    std::int32_t box_y = 0;
+    std::vector<std::uint16_t> pixels;
   };
 
-  Canvas& canvas_for(const ImageView& image, index_t box_x, index_t box_y);
-  void fill(const ImageView& image, Canvas& canvas);
-  void render_one(const ImageView& image, const PatchPlan& plan, const PatchFormat& format,
-                  float* out);
+  std::uint16_t* canvas_for(const ImageView& image, const Command& command);
 
+  Engine engine_;
   std::vector<Canvas> canvases_;  ///< the first `used_` are of the current image
   std::size_t used_ = 0;
-  std::vector<std::uint32_t> sums_;
-  std::vector<std::int32_t> column_offset_;
-  std::vector<std::int64_t> row_offset_;
-  std::vector<std::int32_t> column_;
-  std::vector<std::int32_t> row_;
-  std::vector<float> column_part_;
-  std::vector<float> row_part_;
-  std::vector<float> line_;
+  std::vector<Command> commands_;
+  std::vector<std::uint16_t> sums_;
+  std::vector<std::int32_t> places_;
+  std::vector<float> numbers_;
 };
 
-}  // namespace aift
+}  // namespace aift::render

@@ -6,6 +6,8 @@
 #include <iterator>
 #include <limits>
 #include <map>
+#include <numeric>
+#include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
@@ -62,21 +64,17 @@ class Names {
   std::map<std::string, std::size_t> groups_;  // numbered as they are first shown
 };
 
+/// What the loop calls a round whose labels the data set brought.
+constexpr std::string_view kStartSet = "start set";
+
 std::string class_name(const RunRecord& run, label_t k) {
   return k < 0 ? "no label" : run.classes[static_cast<std::size_t>(k)];
 }
 
-double probability(const RunRecord& run, const Pick& pick, index_t view, label_t k) {
-  const auto classes = static_cast<index_t>(run.classes.size());
-  return pick.probabilities[static_cast<std::size_t>(view * classes + k)];
-}
-
-/// Mean probability of a class over all views.
-double mean_probability(const RunRecord& run, const Pick& pick, label_t k) {
-  double sum = 0;
-  for (index_t view = 0; view < pick.views; ++view)
-    sum += probability(run, pick, view, k);
-  return sum / static_cast<double>(pick.views);
+/// Mean probability of the dominant class over all views.
+double mean_probability(const Pick& pick) {
+  return std::accumulate(pick.probabilities.begin(), pick.probabilities.end(), 0.0) /
+         static_cast<double>(pick.views);
 }
 
 /// The reason of a pick with the name of its class in the place of "class 1", and a capital letter.
@@ -453,7 +451,10 @@ class Writer {
   void round(const RunRecord& run, std::size_t i) {
     const Round& round = run.rounds[i];
     std::string line =
-        counted(static_cast<index_t>(round.picks.size()), "label asked", "labels asked") +
+        (round.rule == kStartSet
+             ? counted(static_cast<index_t>(round.picks.size()), "label", "labels") +
+                   " at the start"
+             : counted(static_cast<index_t>(round.picks.size()), "label asked", "labels asked")) +
         fmt::format(", {} in all", round.labels);
     if (round.metrics) {
       line += fmt::format(", then AUC {}", share(round.metrics->auc));
@@ -465,7 +466,9 @@ class Writer {
     const bool open = runs_.size() == 1 && (i == 0 || i + 1 == run.rounds.size());
     put("<details{}><summary>Round {}<span>{}</span></summary><div class='body'>",
         open ? " open" : "", round.round, escape(line));
-    std::string by = fmt::format("Asked by the rule {}.", round.rule);
+    std::string by = round.rule == kStartSet
+                         ? "Nobody was asked: these labels came with the data set."
+                         : fmt::format("Asked by the rule {}.", round.rule);
     if (std::isfinite(round.agreement)) {
       by += fmt::format(
           " The network had {:.0f} % of these labels right before it was trained on them.",
@@ -486,7 +489,9 @@ class Writer {
       facts(round.fit);
       out_ += "</div></details>";
     }
-    if (round.picks.empty()) {
+    if (round.rule == kStartSet) {
+      // as many as the data set has: not shown one by one
+    } else if (round.picks.empty()) {
       out_ += "<p>Nothing was asked in this round.</p>";
     } else {
       out_ += "<ol class='picks'>";
@@ -518,7 +523,7 @@ class Writer {
     out_ += "</div>";
     if (pick.dominant >= 0) {
       put("<div class='meta'>Network before: {} {}", escape(class_name(run, pick.dominant)),
-          share(mean_probability(run, pick, pick.dominant)));
+          share(mean_probability(pick)));
       if (pick.label >= 0) {
         const bool right = pick.dominant == pick.label;
         put(" <span class='{}'>{}</span>", right ? "right" : "wrong",
@@ -553,7 +558,7 @@ class Writer {
         put("<img width='{}' height='{}' alt='view {}' title='{}' src='{}'>", picture.width,
             picture.height, view, escape(picture.hint), picture.uri);
       }
-      if (known) out_ += share(probability(run, pick, view, pick.dominant));
+      if (known) out_ += share(pick.probabilities[static_cast<std::size_t>(view)]);
       if (!pick.kept.empty()) put("<em>{}</em>", kept ? "kept" : "dropped");
       out_ += "</li>";
     }

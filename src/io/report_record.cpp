@@ -19,7 +19,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kStateVersion = 1;
+constexpr int kStateVersion = 2;
 
 double number(const Json& json) {
   if (json.is_null()) return std::numeric_limits<double>::quiet_NaN();
@@ -41,7 +41,17 @@ void expect(bool holds) {
   if (!holds) throw std::invalid_argument("inconsistent");
 }
 
-RunRecord::Pick read_pick(const Json& json, label_t classes) {
+/// Version 1 kept the probabilities of all classes: those of the dominant one, view by view.
+void keep_dominant(RunRecord::Pick& pick, label_t classes) {
+  if (pick.probabilities.empty()) return;
+  expect(static_cast<index_t>(pick.probabilities.size()) == pick.views * classes);
+  std::vector<double> kept;
+  for (index_t view = 0; view < pick.views && pick.dominant >= 0; ++view)
+    kept.push_back(pick.probabilities[static_cast<std::size_t>(view * classes + pick.dominant)]);
+  pick.probabilities = std::move(kept);
+}
+
+RunRecord::Pick read_pick(const Json& json, int version, label_t classes) {
   RunRecord::Pick pick;
   pick.candidate = json.at("candidate").get<index_t>();
   pick.id = std::stoull(json.at("id").get<std::string>(), nullptr, 16);
@@ -59,17 +69,18 @@ RunRecord::Pick read_pick(const Json& json, label_t classes) {
   pick.reason = json.at("reason").get<std::string>();
   expect(pick.label >= kUnlabelled && pick.label < classes);
   expect(pick.views >= 0 && pick.views <= 100000);
-  expect(pick.probabilities.empty() ||
-         static_cast<index_t>(pick.probabilities.size()) == pick.views * classes);
   for (const std::int32_t view : pick.kept)
     expect(view >= 0 && view < pick.views);
   expect(pick.dominant >= kUnlabelled && (pick.probabilities.empty() || pick.dominant < classes));
+  if (version == 1) keep_dominant(pick, classes);
+  expect(pick.probabilities.empty() ||
+         static_cast<index_t>(pick.probabilities.size()) == pick.views);
   // a network with a head of its own (the ImageNet classes) picked: its class has no name here
   if (pick.probabilities.empty() || pick.dominant >= classes) pick.dominant = kUnlabelled;
   return pick;
 }
 
-RunRecord::Round read_round(const Json& json, label_t classes) {
+RunRecord::Round read_round(const Json& json, int version, label_t classes) {
   RunRecord::Round round;
   round.round = json.at("round").get<index_t>();
   round.rule = json.at("rule").get<std::string>();
@@ -89,7 +100,7 @@ RunRecord::Round read_round(const Json& json, label_t classes) {
     round.seconds.emplace_back(what, number(seconds));
   }
   for (const Json& pick : json.at("picks"))
-    round.picks.push_back(read_pick(pick, classes));
+    round.picks.push_back(read_pick(pick, version, classes));
   return round;
 }
 
@@ -98,9 +109,10 @@ void read_state(const std::filesystem::path& file, RunRecord& run) {
   try {
     const Json json = Json::parse(text);
     expect(json.at("format") == "aift run");
-    AIFT_EXPECT(json.at("version") == kStateVersion, IoError,
-                "{} is of version {} of the format; this program reads version {}.", file.string(),
-                json.at("version").dump(), kStateVersion);
+    AIFT_EXPECT(json.at("version") == 1 || json.at("version") == kStateVersion, IoError,
+                "{} is of version {} of the format; this program reads versions 1 to {}.",
+                file.string(), json.at("version").dump(), kStateVersion);
+    const int version = json.at("version").get<int>();
     run.classes = json.at("class_names").get<std::vector<std::string>>();
     const auto classes = static_cast<label_t>(run.classes.size());
     expect(classes >= 2);
@@ -115,9 +127,9 @@ void read_state(const std::filesystem::path& file, RunRecord& run) {
     }
     if (const Json& stop = json.at("stop"); !stop.is_null()) run.stopped = stop.at("reason");
     for (const Json& round : json.at("rounds"))
-      run.rounds.push_back(read_round(round, classes));
+      run.rounds.push_back(read_round(round, version, classes));
     if (const Json& pending = json.at("pending"); !pending.is_null()) {
-      RunRecord::Round round = read_round(pending, classes);
+      RunRecord::Round round = read_round(pending, version, classes);
       round.labels = (run.rounds.empty() ? 0 : run.rounds.back().labels) +
                      std::count_if(round.picks.begin(), round.picks.end(),
                                    [](const auto& pick) { return pick.label != kUnlabelled; });

@@ -27,7 +27,7 @@ struct RunRecord {
     double score, entropy, diversity;   ///< NaN: the rule made none
     label_t dominant = kUnlabelled;     ///< among the run's classes; kUnlabelled: not known
     index_t views = 0;                  ///< 0: no model was asked
-    std::vector<double> probabilities;  ///< [views, classes] before training, or empty
+    std::vector<double> probabilities;  ///< [views] of `dominant` before training, or empty
     std::vector<std::int32_t> kept;     ///< most confident first; empty: not scored
     std::string reason;
   };

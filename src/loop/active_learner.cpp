@@ -15,6 +15,7 @@
 #include <aift/select/registry.hpp>
 #include <aift/select/score_selector.hpp>
 
+#include "pick_predictions.hpp"
 #include "run_folder.hpp"
 
 namespace aift {
@@ -159,7 +160,7 @@ struct ActiveLearner::Impl {
         folder->try_saving(*o.initial);
       }
       folder->write_state(state);
-      folder->remove_orphans(state, o.keep);
+      folder->remove_orphans(state, o.keep, o.initial->info().file_type);
       folder->write_tables(state);
     }
   }
@@ -596,6 +597,43 @@ struct ActiveLearner::Impl {
     state = std::move(next);
   }
 
+  // ------------------------------------------------------------------ what is labelled already
+
+  /// With people, the labels that the pool brings along are a round that was answered before the
+  /// run began: they are recorded as round 0, and the network is trained on them before anybody is
+  /// asked.
+  void train_on_start_set(Progress& progress) {
+    if (o.oracle != nullptr) return;
+    if (!state.pending && state.rounds.empty() && !state.stop) record_start_set(progress);
+    if (state.pending && state.answered && state.pending->rule == kStartSet) train(progress);
+  }
+
+  void record_start_set(Progress& progress) {
+    std::vector<CandidateRef> known;
+    for (index_t i = 0; i < pool.size(); ++i) {
+      if (known_label(pool[i].index) != kUnlabelled) known.push_back(pool[i]);
+    }
+    if (known.empty()) return;
+    drop_unreadable(unreadable_among(known, 0, progress), progress);
+    RoundRecord record;
+    record.rule = kStartSet;
+    record.agreement = kNan;
+    for (const CandidateRef& candidate : known) {
+      if (role(candidate.index) != Role::pool) continue;
+      record.picks.push_back(make_pick(candidate));
+      record.picks.back().label = known_label(candidate.index);
+      record.picks.back().reason = "Labelled before the run began.";
+    }
+    if (record.picks.empty()) return;
+    RunState next = state;
+    next.pending = std::move(record);
+    next.answered = true;
+    commit(std::move(next));
+    for (const Pick& pick : state.pending->picks)
+      role(pick.candidate.index) = Role::asked;
+    drop_members();
+  }
+
   // ------------------------------------------------------------------ asking
 
   PipelineOptions pipeline(std::string_view stage) const {
@@ -860,11 +898,9 @@ struct ActiveLearner::Impl {
                 pick.kept.assign(kept.begin(), kept.end());
               }
               if (by_first) continue;  // its classes are not those of the data
-              const auto first =
-                  rows.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(i) * each);
-              pick.probabilities.clear();
-              for (auto p = first; p != first + static_cast<std::ptrdiff_t>(each); ++p)
-                pick.probabilities.push_back(static_cast<float>(*p));
+              keep_predictions(pick,
+                               std::span(rows).subspan(static_cast<std::size_t>(i) * each, each),
+                               chunk.classes);
             }
           });
     } else {
@@ -921,14 +957,10 @@ struct ActiveLearner::Impl {
   double agreement(const std::vector<Pick>& picks) const {
     index_t asked = 0;
     index_t right = 0;
-    const auto k = static_cast<std::size_t>(classes());
     for (const Pick& pick : picks) {
-      if (pick.label == kUnlabelled || pick.probabilities.empty()) continue;
-      std::vector<double> sum(k);
-      for (std::size_t i = 0; i < pick.probabilities.size(); ++i)
-        sum[i % k] += static_cast<double>(pick.probabilities[i]);
+      if (pick.label == kUnlabelled || pick.top.empty()) continue;
       ++asked;
-      right += std::max_element(sum.begin(), sum.end()) - sum.begin() == pick.label ? 1 : 0;
+      right += pick.top.front().first == pick.label ? 1 : 0;
     }
     return asked == 0 ? kNan : static_cast<double>(right) / static_cast<double>(asked);
   }
@@ -980,7 +1012,7 @@ struct ActiveLearner::Impl {
 
     throw_if_cancelled(progress);
     if (trained) {
-      record.model_file = RunFolder::model_name(record.round);
+      record.model_file = RunFolder::model_name(record.round, *trained);
       if (folder) folder->save_model(*trained, record.model_file);
     }
     RunState next = state;
@@ -992,7 +1024,8 @@ struct ActiveLearner::Impl {
     if (trained) current = std::move(trained);
     if (folder) {
       folder->write_tables(state);
-      if (o.keep == KeepModels::last) folder->remove_orphans(state, o.keep);
+      if (o.keep == KeepModels::last)
+        folder->remove_orphans(state, o.keep, o.initial->info().file_type);
     }
     return state.rounds.back();
   }
@@ -1168,6 +1201,7 @@ const StopReason& ActiveLearner::run(Progress& progress) {
 }
 
 const RoundRecord& ActiveLearner::query(Progress& progress) {
+  impl_->train_on_start_set(progress);
   if (impl_->state.pending) return *impl_->state.pending;
   AIFT_EXPECT(!stopped(), ValueError, "The run has ended, nobody is asked any more: {}",
               impl_->state.stop->reason);

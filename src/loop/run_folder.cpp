@@ -20,18 +20,19 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kState = "state.json";
-constexpr std::string_view kTrial = "model-trial.safetensors";
+constexpr std::string_view kStem = "model-";
+constexpr std::string_view kTrial = "model-trial";
 
-bool is_model(std::string_view name) {
-  constexpr std::string_view kStem = "model-";
-  constexpr std::string_view kType = ".safetensors";
-  if (name == kTrial) return true;
-  if (name.size() <= kStem.size() + kType.size() || !name.starts_with(kStem) ||
-      !name.ends_with(kType)) {
+bool is_trial(std::string_view name) { return fs::path(name).stem() == kTrial; }
+
+bool is_model(std::string_view name, std::string_view type) {
+  if (name.size() <= kStem.size() + type.size() || !name.starts_with(kStem) ||
+      !name.ends_with(type)) {
     return false;
   }
+  if (is_trial(name)) return true;
   name.remove_prefix(kStem.size());
-  name.remove_suffix(kType.size());
+  name.remove_suffix(type.size());
   return std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
@@ -104,7 +105,7 @@ RunFolder::RunFolder(fs::path folder, OpenRun open) : folder_(std::move(folder))
       // A program writes its config.toml first; killed right after, the run is still a new one.
       for (const fs::directory_entry& entry : fs::directory_iterator(folder_)) {
         const std::string name = entry.path().filename().string();
-        AIFT_EXPECT(name == "config.toml" || name == kTrial || is_temporary(name), IoError,
+        AIFT_EXPECT(name == "config.toml" || is_trial(name) || is_temporary(name), IoError,
                     "{} is not empty and holds no run (no state.json); give an empty or a new "
                     "folder.",
                     folder_.string());
@@ -125,8 +126,8 @@ RunFolder::~RunFolder() {
   ::close(lock_);
 }
 
-std::string RunFolder::model_name(index_t round) {
-  return fmt::format("model-{:03}.safetensors", round);
+std::string RunFolder::model_name(index_t round, const Model& model) {
+  return fmt::format("{}{:03}{}", kStem, round, model.info().file_type);
 }
 
 void RunFolder::save_model(const Model& model, const std::string& name) {
@@ -140,7 +141,7 @@ void RunFolder::save_model(const Model& model, const std::string& name) {
 }
 
 void RunFolder::try_saving(const Model& model) {
-  const fs::path file = folder_ / kTrial;
+  const fs::path file = folder_ / (std::string(kTrial) + model.info().file_type);
   std::error_code ignored;
   try {
     model.save(file);
@@ -174,7 +175,7 @@ void RunFolder::write_tables(const RunState& state) {
   write_if_changed(folder_ / "times.csv", times_csv(state));
 }
 
-void RunFolder::remove_orphans(const RunState& state, KeepModels keep) {
+void RunFolder::remove_orphans(const RunState& state, KeepModels keep, const std::string& type) {
   std::set<std::string> named;
   for (const RoundRecord& round : state.rounds) {
     if (round.model_file.empty()) continue;
@@ -184,7 +185,8 @@ void RunFolder::remove_orphans(const RunState& state, KeepModels keep) {
   std::vector<fs::path> orphans;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder_)) {
     const std::string name = entry.path().filename().string();
-    if (is_temporary(name) || (is_model(name) && !named.contains(name))) orphans.push_back(name);
+    if (is_temporary(name) || (is_model(name, type) && !named.contains(name)))
+      orphans.push_back(name);
   }
   for (const fs::path& name : orphans) {
     std::error_code error;

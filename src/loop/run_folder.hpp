@@ -26,7 +26,8 @@ class RunFolder {
   /// The state that was found; nothing for a new run.
   [[nodiscard]] std::optional<RunState>& found() noexcept { return found_; }
 
-  [[nodiscard]] static std::string model_name(index_t round);
+  /// "model-003.safetensors", with the ending that the model wants.
+  [[nodiscard]] static std::string model_name(index_t round, const Model& model);
   [[nodiscard]] std::filesystem::path model_path(const std::string& name) const {
     return folder_ / name;
   }
@@ -45,7 +46,8 @@ class RunFolder {
   void write_tables(const RunState& state);
   /// Takes away models that no finished round names (all but the last one's with KeepModels::last)
   /// and files that were being written when a process was killed.
-  void remove_orphans(const RunState& state, KeepModels keep);
+  /// `type`: how the names of model files end.
+  void remove_orphans(const RunState& state, KeepModels keep, const std::string& type);
 
  private:
   std::filesystem::path folder_;

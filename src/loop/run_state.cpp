@@ -13,12 +13,14 @@
 #include <aift/io/csv.hpp>
 #include <aift/io/numbers.hpp>
 
+#include "pick_predictions.hpp"
+
 namespace aift {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
 
 /// JSON has no NaN.
 Json number(double value) {
@@ -50,6 +52,9 @@ Json pick_to_json(const Pick& pick) {
   Json probabilities = Json::array();
   for (const float p : pick.probabilities)
     probabilities.push_back(number(static_cast<double>(p)));
+  Json top = Json::array();
+  for (const auto& [label, mean] : pick.top)
+    top.push_back(Json::array({label, number(static_cast<double>(mean))}));
   return {{"candidate", pick.candidate.index},
           {"id", hex(pick.candidate.id)},
           {"path", pick.path},
@@ -61,11 +66,21 @@ Json pick_to_json(const Pick& pick) {
           {"dominant", pick.dominant},
           {"kept", pick.kept},
           {"patches", pick.patches},
+          {"top", std::move(top)},
           {"probabilities", std::move(probabilities)},
           {"reason", pick.reason}};
 }
 
-Pick pick_from_json(const Json& json) {
+/// Version 1 kept the probabilities of all classes.
+void shorten(Pick& pick, index_t classes) {
+  if (pick.probabilities.empty()) return;
+  if (static_cast<index_t>(pick.probabilities.size()) != pick.patches * classes)
+    throw std::invalid_argument("probabilities");
+  const std::vector<double> all(pick.probabilities.begin(), pick.probabilities.end());
+  keep_predictions(pick, all, classes);
+}
+
+Pick pick_from_json(const Json& json, int version, index_t classes) {
   Pick pick;
   pick.candidate.index = json.at("candidate").get<index_t>();
   pick.candidate.id = id_from(json.at("id"));
@@ -80,6 +95,12 @@ Pick pick_from_json(const Json& json) {
   pick.patches = json.at("patches").get<index_t>();
   for (const Json& p : json.at("probabilities"))
     pick.probabilities.push_back(static_cast<float>(number(p)));
+  if (version == 1) {
+    shorten(pick, classes);
+  } else {
+    for (const Json& one : json.at("top"))
+      pick.top.emplace_back(one.at(0).get<label_t>(), static_cast<float>(number(one.at(1))));
+  }
   pick.reason = json.at("reason").get<std::string>();
   return pick;
 }
@@ -124,7 +145,7 @@ Json round_to_json(const RoundRecord& round) {
           {"picks", std::move(picks)}};
 }
 
-RoundRecord round_from_json(const Json& json) {
+RoundRecord round_from_json(const Json& json, int version, index_t classes) {
   RoundRecord round;
   round.round = json.at("round").get<index_t>();
   round.rule = json.at("rule").get<std::string>();
@@ -146,7 +167,7 @@ RoundRecord round_from_json(const Json& json) {
   round.times.train = seconds.at("train").get<double>();
   round.times.test = seconds.at("test").get<double>();
   for (const Json& pick : json.at("picks"))
-    round.picks.push_back(pick_from_json(pick));
+    round.picks.push_back(pick_from_json(pick, version, classes));
   return round;
 }
 
@@ -164,7 +185,11 @@ void check(const RunState& state) {
       expect(pick.label >= kUnlabelled && pick.label < classes);
       expect(pick.patches >= 0);
       expect(pick.probabilities.empty() ||
-             static_cast<index_t>(pick.probabilities.size()) == pick.patches * classes);
+             (static_cast<index_t>(pick.probabilities.size()) == pick.patches &&
+              pick.dominant >= 0 && pick.dominant < classes));
+      expect(pick.top.size() <= kTopClasses);
+      for (const auto& [label, mean] : pick.top)
+        expect(label >= 0 && label < classes);
       for (const std::int32_t kept : pick.kept)
         expect(kept >= 0 && kept < pick.patches);
     }
@@ -232,11 +257,13 @@ RunState run_state_from_json(const std::string& text, const std::string& name) {
   try {
     const Json json = Json::parse(text);
     if (json.at("format") != "aift run") throw std::invalid_argument("format");
-    AIFT_EXPECT(json.at("version") == kFormat, IoError,
-                "{} is of version {} of the format; this program reads version {}.", name,
+    AIFT_EXPECT(json.at("version") == 1 || json.at("version") == kFormat, IoError,
+                "{} is of version {} of the format; this program reads versions 1 to {}.", name,
                 json.at("version").dump(), kFormat);
+    const int version = json.at("version").get<int>();
     state.seed = std::stoull(json.at("seed").get<std::string>());
     state.class_names = json.at("class_names").get<std::vector<std::string>>();
+    const auto classes = static_cast<index_t>(state.class_names.size());
     state.fingerprint.facts = pairs_from_json(json.at("fingerprint"));
     state.pool = json.at("pool").get<index_t>();
     state.test = json.at("test").get<index_t>();
@@ -249,10 +276,10 @@ RunState run_state_from_json(const std::string& text, const std::string& name) {
       state.stop = {stop.at("rule").get<std::string>(), stop.at("reason").get<std::string>()};
     state.notes = json.at("notes").get<std::vector<std::string>>();
     if (const Json& pending = json.at("pending"); !pending.is_null())
-      state.pending = round_from_json(pending);
+      state.pending = round_from_json(pending, version, classes);
     state.answered = json.at("answered").get<bool>();
     for (const Json& round : json.at("rounds"))
-      state.rounds.push_back(round_from_json(round));
+      state.rounds.push_back(round_from_json(round, version, classes));
     check(state);
   } catch (const IoError&) {
     throw;

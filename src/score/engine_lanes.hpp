@@ -56,7 +56,7 @@ struct Across {
   std::byte* rows;     // [kLanes, q, K] inputs of the kept patches
   Comparator* comparators;
   std::int64_t* order;  // [kWindow]
-  std::int32_t held[S::kLanes];
+  std::uint64_t chosen[S::kLanes];
   index_t network_q = -1;
   index_t network_m = -1;
   int comparator_count = 0;
@@ -362,7 +362,8 @@ inline void softmax_across(index_t q, index_t all_classes, Across<S>& s, Sums<S>
   const V zero = S::real(T{0});
   const V one = S::real(T{1});
   const V floor = S::real(kFloor<T>);
-  const V finite = S::real(std::numeric_limits<T>::max());
+  const V normal = S::real(math::kExpNormal<T>);
+  V finite = zero;  // NaN once a logit is infinite or NaN
   for (index_t j = 0; j < q; ++j) {
     const V* const z = s.stage + j * classes;
     V* const w = s.v + j * classes;
@@ -371,7 +372,7 @@ inline void softmax_across(index_t q, index_t all_classes, Across<S>& s, Sums<S>
       // One of the two is the largest: w = 0 and P before the division 1; the other is r.
       const V x = z[0];
       const V y = z[1];
-      sums.bad |= ~(S::magnitude(x) <= finite) | ~(S::magnitude(y) <= finite);
+      finite = S::fma(x, zero, S::fma(y, zero, finite));
       const Mask second = x < y;
       V other = S::select(second, x - y, y - x);
       other = S::select(other < floor, floor, other);
@@ -386,22 +387,31 @@ inline void softmax_across(index_t q, index_t all_classes, Across<S>& s, Sums<S>
       continue;
     }
     V largest = z[0];
+    V smallest = z[0];
     for (index_t k = 0; k < classes; ++k) {
       const V x = z[k];
-      sums.bad |= ~(S::magnitude(x) <= finite);
+      finite = S::fma(x, zero, finite);
       largest = S::max(x, largest);
+      smallest = S::min(x, smallest);
     }
     V partial[kAcrossClasses];
-    Mask found = zero < zero;
-    for (index_t k = 0; k < classes; ++k) {
-      V x = z[k] - largest;
-      x = S::select(x < floor, floor, x);
-      w[k] = x;
-      const V e = math::exp_lane<S>(x);
-      const Mask top = ~found & (x == zero);  // the first of the largest: left out of r
-      found |= top;
-      partial[k] = S::select(top, zero, e);
-      p[k] = e;
+    const auto exponential = [&]<bool kNarrow>(std::bool_constant<kNarrow>) {
+      Mask found = zero < zero;
+      for (index_t k = 0; k < classes; ++k) {
+        V x = z[k] - largest;
+        if constexpr (!kNarrow) x = S::select(x < floor, floor, x);
+        w[k] = x;
+        const V e = kNarrow ? math::exp_normal_lane<S>(x) : math::exp_lane<S>(x);
+        const Mask top = ~found & (x == zero);  // the first of the largest: left out of r
+        found |= top;
+        partial[k] = S::select(top, zero, e);
+        p[k] = e;
+      }
+    };
+    if (S::any(smallest - largest < normal)) {
+      exponential(std::false_type{});
+    } else {
+      exponential(std::true_type{});
     }
     const V r = add_tree(partial, classes);
     const V inverse = one / (one + r);
@@ -409,9 +419,11 @@ inline void softmax_across(index_t q, index_t all_classes, Across<S>& s, Sums<S>
       p[k] *= inverse;
     s.base[j] = math::log1p_lane<S>(r);
   }
+  sums.bad |= ~(finite == zero);
 }
 
-/// The m patches of largest confidence (s.largest) of every lane, ascending, into s.kept [lane][m].
+/// The m patches of largest confidence (s.largest) of every lane: as bits into s.chosen, of more
+/// patches than a network sorts as numbers, ascending, into s.kept [lane][m].
 template <class S>
 inline void keep_across(index_t q, index_t m, int used, Across<S>& s) {
   using T = typename S::Scalar;
@@ -442,37 +454,51 @@ inline void keep_across(index_t q, index_t m, int used, Across<S>& s) {
   }
   const V border = s.network[q - m];
   // Everything above the border, and of what equals it the first ones.
-  Mask above = border < border;
-  for (index_t j = 0; j < q; ++j)
-    above += s.largest[j] > border;  // -1 where it holds
-  Mask ties = (Mask)S::bits(static_cast<std::uint64_t>(m)) + above;
+  const Mask wanted = (Mask)S::bits(static_cast<std::uint64_t>(m));
   const Mask none = border < border;
+  Mask reached = none;
+  Mask above = none;
+  for (index_t j = 0; j < q; ++j) {
+    reached -= s.largest[j] >= border;  // a mask is -1 where it holds
+    above -= s.largest[j] > border;
+  }
+  const bool all = !S::any(reached != wanted);  // of what equals the border nothing is left out
+  Mask ties = wanted - above;
   constexpr index_t kWord = 8 * static_cast<index_t>(sizeof(typename S::Word));
   for (int lane = 0; lane < S::kLanes; ++lane)
-    s.held[lane] = 0;
+    s.chosen[lane] = 0;
   for (index_t first = 0; first < q; first += kWord) {
     const index_t last = smaller(q, first + kWord);
     Bits word = S::bits(0);
     Bits bit = S::bits(1);
-    for (index_t j = first; j < last; ++j) {
-      const V x = s.largest[j];
-      const Mask equal = (x == border) & (ties > none);
-      ties += equal;
-      word |= (Bits)((x > border) | equal) & bit;
-      bit += bit;
+    if (all) {
+      for (index_t j = first; j < last; ++j) {
+        word |= (Bits)(s.largest[j] >= border) & bit;
+        bit += bit;
+      }
+    } else {
+      for (index_t j = first; j < last; ++j) {
+        const V x = s.largest[j];
+        const Mask equal = (x == border) & (ties > none);
+        ties += equal;
+        word |= (Bits)((x > border) | equal) & bit;
+        bit += bit;
+      }
     }
     typename S::Word words[S::kLanes];
     __builtin_memcpy(words, &word, sizeof words);
-    for (int lane = 0; lane < used; ++lane) {
-      std::uint64_t left = words[lane];
-      std::int32_t* kept = s.kept + lane * m + s.held[lane];
-      std::int32_t count = 0;
-      while (left != 0) {
-        kept[count++] = static_cast<std::int32_t>(first) + __builtin_ctzll(left);
-        left &= left - 1;
-      }
-      s.held[lane] += count;
-    }
+    for (int lane = 0; lane < used; ++lane)
+      s.chosen[lane] |= static_cast<std::uint64_t>(words[lane]) << first;
+  }
+}
+
+/// The kept patches of a lane as numbers; q is what a network sorts.
+template <class S>
+inline void list_kept(int lane, index_t m, Across<S>& s) {
+  std::uint64_t left = s.chosen[lane];
+  for (index_t j = 0; j < m; ++j) {
+    s.kept[lane * m + j] = __builtin_ctzll(left);
+    left &= left - 1;
   }
 }
 
@@ -522,14 +548,23 @@ inline typename S::Real mean_entropy_across(const typename S::Real* mean, index_
 /// The rows numbered `kept`, one after another.
 inline void copy_rows(const std::byte* from, const std::int32_t* kept, index_t m,
                       std::size_t row_bytes, std::byte* to) {
-  if (row_bytes == 8) {  // two classes of float: one word each
-    for (index_t j = 0; j < m; ++j)
-      __builtin_memcpy(to + 8 * j, from + 8 * kept[j], 8);
-    return;
-  }
   for (index_t j = 0; j < m; ++j) {
     __builtin_memcpy(to + static_cast<std::size_t>(j) * row_bytes,
                      from + static_cast<std::size_t>(kept[j]) * row_bytes, row_bytes);
+  }
+}
+
+/// The rows whose bit is set, one after another.
+inline void copy_chosen(const std::byte* from, std::uint64_t chosen, std::size_t row_bytes,
+                        std::byte* to) {
+  if (row_bytes == 8) {  // two classes of float: one word each
+    for (; chosen != 0; chosen &= chosen - 1, to += 8)
+      __builtin_memcpy(to, from + 8 * __builtin_ctzll(chosen), 8);
+    return;
+  }
+  for (; chosen != 0; chosen &= chosen - 1, to += row_bytes) {
+    __builtin_memcpy(to, from + static_cast<std::size_t>(__builtin_ctzll(chosen)) * row_bytes,
+                     row_bytes);
   }
 }
 
@@ -617,7 +652,11 @@ inline bool score_group(const Job& job, const index_t* index, int used, index_t 
       }
       if (m < q) {
         keep_across<S>(q, m, used, s);
-      } else {
+        if (order_wanted && q <= kMostNetwork) {
+          for (int lane = 0; lane < used; ++lane)
+            list_kept<S>(lane, m, s);
+        }
+      } else if (order_wanted) {
         for (int lane = 0; lane < used; ++lane) {
           for (index_t j = 0; j < q; ++j)
             s.kept[lane * m + j] = static_cast<std::int32_t>(j);
@@ -646,7 +685,11 @@ inline bool score_group(const Job& job, const index_t* index, int used, index_t 
     const std::size_t lane_bytes = static_cast<std::size_t>(m) * row_bytes;
     for (int lane = 0; lane < used; ++lane) {
       std::byte* to = s.rows + static_cast<std::size_t>(lane) * lane_bytes;
-      copy_rows(from[lane], s.kept + lane * m, m, row_bytes, to);
+      if (q <= kMostNetwork) {
+        copy_chosen(from[lane], s.chosen[lane], row_bytes, to);
+      } else {
+        copy_rows(from[lane], s.kept + lane * m, m, row_bytes, to);
+      }
     }
     for (int lane = 0; lane < kLanes; ++lane)
       from[lane] = s.rows + static_cast<std::size_t>(smaller(lane, used - 1)) * lane_bytes;
@@ -829,10 +872,12 @@ inline bool softmax_within(const In* z, index_t q, index_t classes, Within<S>& s
   using Mask = typename S::Mask;
   constexpr int kRegisters = math::kClassLanes / S::kLanes;
   const index_t width = padded(classes, math::kClassLanes);
-  const V finite = S::real(std::numeric_limits<T>::max());
   const V floor = S::real(kFloor<T>);
+  const V normal = S::real(math::kExpNormal<T>);
   const V zero = S::real(T{0});
-  Mask bad = zero < zero;
+  V finite[kRegisters];  // NaN once a logit is infinite or NaN
+  for (int r = 0; r < kRegisters; ++r)
+    finite[r] = zero;
   Bits step = S::bits(0);
   typename S::Word numbers[S::kLanes];
   for (int lane = 0; lane < S::kLanes; ++lane)
@@ -841,17 +886,20 @@ inline bool softmax_within(const In* z, index_t q, index_t classes, Within<S>& s
   for (index_t j = 0; j < q; ++j) {
     const In* const row = z + j * classes;
     V best[kRegisters];
+    V least[kRegisters];
     Bits where[kRegisters];
     for (int r = 0; r < kRegisters; ++r) {
+      least[r] = S::real(std::numeric_limits<T>::max());
       best[r] = S::real(std::numeric_limits<T>::lowest());
       where[r] = S::bits(0);
     }
     for (index_t at = 0; at < classes; at += math::kClassLanes) {
       V x[kRegisters];
-      load_tile<S>(row, at, classes, std::numeric_limits<T>::lowest(), x);
+      load_tile<S>(row, at, classes, convert<In, T>(row[at]), x);  // changes none of the three
 #pragma GCC unroll 8
       for (int r = 0; r < kRegisters; ++r) {
-        bad |= ~(S::magnitude(x[r]) <= finite);
+        finite[r] = S::fma(x[r], zero, finite[r]);
+        least[r] = S::min(x[r], least[r]);
         const Mask more = best[r] < x[r];
         best[r] = S::select(more, x[r], best[r]);
         where[r] = more ? S::bits(static_cast<std::uint64_t>(at + r * S::kLanes)) + step : where[r];
@@ -874,16 +922,27 @@ inline bool softmax_within(const In* z, index_t q, index_t classes, Within<S>& s
     s.largest[j] = top;
     T* const e = s.exps + j * width;
     const V shift = S::real(top);
-    for (index_t at = 0; at < classes; at += math::kClassLanes) {
+    const auto exponential = [&]<bool kNarrow>(std::bool_constant<kNarrow>, index_t at) {
       V x[kRegisters];
       load_tile<S>(row, at, classes, std::numeric_limits<T>::lowest(), x);
 #pragma GCC unroll 8
       for (int r = 0; r < kRegisters; ++r) {
         V w = x[r] - shift;
-        w = S::select(w < floor, floor, w);
-        S::store(e + at + r * S::kLanes, math::exp_lane<S>(w));
+        if constexpr (!kNarrow) w = S::select(w < floor, floor, w);
+        S::store(e + at + r * S::kLanes,
+                 kNarrow ? math::exp_normal_lane<S>(w) : math::exp_lane<S>(w));
       }
+    };
+    Mask wide = zero < zero;
+    for (int r = 0; r < kRegisters; ++r)
+      wide |= least[r] - shift < normal;
+    index_t at = 0;
+    if (!S::any(wide)) {
+      for (; at + math::kClassLanes <= classes; at += math::kClassLanes)
+        exponential(std::true_type{}, at);
     }
+    for (; at < classes; at += math::kClassLanes)  // behind the last class exp gives 0
+      exponential(std::false_type{}, at);
     e[number] = T{0};  // the largest is left out of r
     V partial[kRegisters];
     for (int r = 0; r < kRegisters; ++r)
@@ -899,7 +958,9 @@ inline bool softmax_within(const In* z, index_t q, index_t classes, Within<S>& s
       S::store(sums + r * S::kLanes, partial[r]);
     s.base[j] = math::add_partials(sums, math::kClassLanes);
   }
-  if (S::any(bad)) return false;
+  for (int r = 0; r < kRegisters; ++r) {
+    if (S::any(~(finite[r] == zero))) return false;
+  }
   const V one = S::real(T{1});
   for (index_t j = q; j < q + S::kLanes; ++j)
     s.base[j] = T{0};

@@ -114,12 +114,8 @@ struct Simd {
   }
 
   static AIFT_MATH bool any(Mask m) noexcept {
-    Word words[kLanes];
-    __builtin_memcpy(words, &m, sizeof m);
-    Word all = 0;
-    for (int lane = 0; lane < kLanes; ++lane)
-      all |= words[lane];
-    return all != 0;
+    if constexpr (kBytes == 64) return _mm512_test_epi32_mask((__m512i)m, (__m512i)m) != 0;
+    if constexpr (kBytes == 32) return _mm256_testz_si256((__m256i)m, (__m256i)m) == 0;
   }
 
   /// rows[a][b] becomes rows[b][a].

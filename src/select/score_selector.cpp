@@ -72,32 +72,6 @@ PickRule PickRule::from(const Settings& settings) {
   return rule;
 }
 
-std::vector<index_t> top_b(std::span<const double> scores, index_t budget) {
-  AIFT_EXPECT(budget >= 0, ValueError, "The budget must be at least 0; got {}.", budget);
-  const auto count = std::min(scores.size(), at(budget));
-  const auto ahead = [&](index_t a, index_t b) {
-    return scores[at(a)] > scores[at(b)] || (scores[at(a)] == scores[at(b)] && a < b);
-  };
-  // A heap of the best so far, the last of them on top.
-  std::vector<index_t> best;
-  best.reserve(count);
-  for (std::size_t i = 0; i < scores.size(); ++i) {
-    const auto index = static_cast<index_t>(i);
-    AIFT_EXPECT(!std::isnan(scores[i]), ValueError, "Scores must be numbers; candidate {} has NaN.",
-                i);
-    if (best.size() < count) {
-      best.push_back(index);
-      std::push_heap(best.begin(), best.end(), ahead);
-    } else if (count > 0 && ahead(index, best.front())) {
-      std::pop_heap(best.begin(), best.end(), ahead);
-      best.back() = index;
-      std::push_heap(best.begin(), best.end(), ahead);
-    }
-  }
-  std::sort_heap(best.begin(), best.end(), ahead);
-  return best;
-}
-
 AcftPool acft_pool(std::span<const double> scores, index_t budget, double omega) {
   AIFT_EXPECT(omega >= 1 && std::isfinite(omega), ValueError,
               "omega, the drawing pool in batches, must be finite and at least 1; got {}.", omega);

@@ -22,6 +22,7 @@
 #include <aift/torch/module_model.hpp>
 #include <aift/torch/settings_guard.hpp>
 
+#include "script_model.hpp"
 #include "view_renderer.hpp"
 
 namespace aift::nn {
@@ -54,17 +55,21 @@ struct Task {
   index_t classes = 0;
   std::vector<label_t> labels;  ///< [n]
   std::vector<index_t> groups;  ///< [n]
-  index_t steps_done = 0;       ///< for progress: renderings of a batch and training steps
-  index_t steps_planned = 0;
+  index_t steps_done = 0;       ///< for progress: rendered batches of views and training steps
+  index_t steps_planned = 0;    ///< known before the first one; never changes
 
   [[nodiscard]] index_t size() const { return std::ssize(labels); }
   [[nodiscard]] const CandidateRef& candidate(index_t i) const {
     return round.samples[static_cast<std::size_t>(i)].candidate;
   }
-  /// One step is done: tells, and stops when asked to.
-  void advance() {
-    ++steps_done;
-    steps_planned = std::max(steps_planned, steps_done);
+  /// The plan is made: tells it, and stops when asked to.
+  void begin(index_t steps) {
+    steps_planned = steps;
+    advance(0);
+  }
+  /// So many steps are done, or will not be needed: tells, and stops when asked to.
+  void advance(index_t steps = 1) {
+    steps_done += steps;
     progress.report("train", steps_done, steps_planned);
     throw_if_cancelled(progress);
   }
@@ -177,11 +182,16 @@ Tensor as_patches(std::span<const float> pixels, const PatchFormat& format) {
       {std::ssize(pixels) / format.elements(), format.channels, format.height, format.width});
 }
 
+/// Batches in which the V views of all candidates are rendered.
+index_t view_batches(const Task& task, index_t views) {
+  return (task.size() * views + kForwardBatch - 1) / kForwardBatch;
+}
+
 /// Renders the V views of all candidates and hands over what the frozen stages give, in blocks.
 template <class Take>
 void for_all_views(Task& task, index_t views, const Network::Compiled& frozen, const Take& take) {
   const index_t total = task.size() * views;
-  const index_t batches = (total + kForwardBatch - 1) / kForwardBatch;
+  const index_t batches = view_batches(task, views);
   ViewRenderer renderer(*task.round.augmenter, *task.round.source, task.format, batches,
                         kForwardBatch, [&](index_t t) {
                           std::vector<PatchPlan> plans;
@@ -203,8 +213,8 @@ index_t view_count(const Task& task) {
   return task.size() <= 40 ? 16 : task.size() <= 200 ? 8 : 4;
 }
 
-/// Chooses number and place of the views; fills the cache.
-Views prepare_views(Task& task, const Network& network, index_t first_stage) {
+/// Chooses number and place of the views; the cache is not filled yet.
+Views plan_views(const Task& task, const Network& network, index_t first_stage) {
   const FineTuneOptions& options = task.options;
   Views views;
   views.first_stage = first_stage;
@@ -219,11 +229,15 @@ Views prepare_views(Task& task, const Network& network, index_t first_stage) {
   const double bytes = static_cast<double>(sample.numel()) * sizeof(float) *
                        static_cast<double>(task.size() * views.count);
   views.cached = bytes <= static_cast<double>(options.cache_bytes);
-  if (!views.cached) return views;
-  views.rows.start(sample, task.size() * views.count);
+  if (views.cached) views.rows.start(sample, task.size() * views.count);
+  return views;
+}
+
+void fill_cache(Task& task, Views& views) {
+  if (!views.cached) return;
+  const torch::NoGradGuard no_gradients;
   for_all_views(task, views.count, views.frozen,
                 [&](index_t first, const Tensor& block) { views.rows.put(first, block); });
-  return views;
 }
 
 /// Features of every view, [n V, d], after the stages of `network`.
@@ -453,8 +467,8 @@ double calibrate(Task& task, const Views& views, Network& network,
 }
 
 /// Mean negative log likelihood, every class that occurs weighing the same.
-double balanced_log_loss(const std::vector<double>& probabilities,
-                         const std::vector<label_t>& labels, index_t classes) {
+double balanced_log_loss(std::span<const double> probabilities, std::span<const label_t> labels,
+                         index_t classes) {
   std::vector<double> sum(static_cast<std::size_t>(classes));
   std::vector<double> count(static_cast<std::size_t>(classes));
   for (std::size_t i = 0; i < labels.size(); ++i) {
@@ -672,8 +686,8 @@ TuneReport tune(Task& task, const Views& views, Network& network,
 
   Sampler sampler(task, candidates, stream);
   const index_t batch = options.batch;
-  std::optional<ViewRenderer> renderer;
   std::vector<std::vector<Sampler::Draw>> draws;
+  std::optional<ViewRenderer> renderer;  // ends before what its thread reads
   for (index_t t = 0; t < steps; ++t)
     draws.push_back(sampler.batch(batch));
   if (!views.cached) {
@@ -766,6 +780,7 @@ TuneReport tune(Task& task, const Views& views, Network& network,
   if (best) copy_tensors(*best, network);
 
   report.steps = std::ssize(losses);
+  if (report.steps < steps) task.advance(steps - report.steps);  // stopped early
   const std::size_t window = std::max<std::size_t>(1, losses.size() / 8);
   for (std::size_t i = 0; i < window && !losses.empty(); ++i) {
     report.loss_first += losses[i] / static_cast<double>(window);
@@ -774,18 +789,84 @@ TuneReport tune(Task& task, const Views& views, Network& network,
   return report;
 }
 
+Schedule schedule_for(const FineTuneOptions& options, index_t samples, bool continued) {
+  Schedule schedule;
+  const double scale = size_scale(samples);
+  schedule.steps = options.steps > 0
+                       ? options.steps
+                       : static_cast<index_t>(std::llround(60 + 40 * std::max(0.0, scale)));
+  schedule.mix = options.mix >= 0 ? options.mix : std::clamp(0.5 + 0.5 * scale, 0.5, 1.0);
+  if (continued) {
+    schedule.rate = options.continued_rate;
+    schedule.steps = std::max<index_t>(
+        1, std::llround(options.continued_steps * static_cast<double>(schedule.steps)));
+  }
+  return schedule;
+}
+
 // ---------------------------------------------------------------------------------------- guard
 
 struct GuardReport {
   bool possible = false;
-  std::vector<double> gains;  ///< of the tuned network by the guard's metric, fold by fold
+  std::vector<double> gains;   ///< of the tuned network by the guard's metric, fold by fold
+  std::vector<double> errors;  ///< standard error of each by the choice of the held-out candidates
   double probe_auc = 0, tuned_auc = 0;
   double probe_log_loss = 0, tuned_log_loss = 0;
 };
 
-/// Probe and tuned network, each fitted without a fold, looked at on that fold. Means over folds,
-/// because the scale of the outputs differs between the networks of different folds: candidates of
-/// several folds must not be ranked together.
+/// Gain of `after` over `before` by the guard's metric.
+double gain_of(const FineTuneOptions& options, std::span<const double> before,
+               std::span<const double> after, std::span<const label_t> labels, index_t classes) {
+  if (options.guard_metric == GuardMetric::auc)
+    return evaluate(after, labels, classes).auc - evaluate(before, labels, classes).auc;
+  return balanced_log_loss(before, labels, classes) - balanced_log_loss(after, labels, classes);
+}
+
+/// Standard error of that gain over the choice of held-out groups: bootstrap by group. (Of two
+/// folds the spread between them says next to nothing: they may err to the same side.)
+double gain_error(const Task& task, const std::vector<double>& before,
+                  const std::vector<double>& after, const std::vector<index_t>& held_out,
+                  index_t fold) {
+  constexpr index_t kReplicates = 200;
+  std::map<index_t, std::vector<std::size_t>> members;
+  for (std::size_t n = 0; n < held_out.size(); ++n)
+    members[task.groups[static_cast<std::size_t>(held_out[n])]].push_back(n);
+  std::vector<const std::vector<std::size_t>*> groups;
+  for (const auto& [group, rows] : members)
+    groups.push_back(&rows);
+  const KeyedRandom random(task.round.seed, Purpose::folds, task.round.round,
+                           static_cast<std::uint64_t>(1 + fold));
+  index_t drawn = 0;
+  std::vector<double> gains;
+  for (index_t replicate = 0; replicate < kReplicates; ++replicate) {
+    std::vector<double> first;
+    std::vector<double> second;
+    std::vector<label_t> labels;
+    for (std::size_t g = 0; g < groups.size(); ++g) {
+      const auto& rows = *groups[static_cast<std::size_t>(
+          random.below(drawn++, static_cast<index_t>(groups.size())))];
+      for (const std::size_t n : rows) {
+        const auto from = static_cast<std::ptrdiff_t>(n) * task.classes;
+        first.insert(first.end(), before.begin() + from, before.begin() + from + task.classes);
+        second.insert(second.end(), after.begin() + from, after.begin() + from + task.classes);
+        labels.push_back(task.labels[static_cast<std::size_t>(held_out[n])]);
+      }
+    }
+    const double gain = gain_of(task.options, first, second, labels, task.classes);
+    if (std::isfinite(gain)) gains.push_back(gain);  // a replicate may lack a class
+  }
+  if (gains.size() < 2) return 0;
+  const auto n = static_cast<double>(gains.size());
+  const double mean = std::accumulate(gains.begin(), gains.end(), 0.0) / n;
+  double squares = 0;
+  for (const double gain : gains)
+    squares += (gain - mean) * (gain - mean);
+  return std::sqrt(squares / (n - 1));
+}
+
+/// Probe (or, without one, the parent as it is) and tuned network, each fitted without a fold,
+/// looked at on that fold. Means over folds, because the scale of the outputs differs between the
+/// networks of different folds: candidates of several folds must not be ranked together.
 GuardReport run_guard(Task& task, const Views& views, const Network& start, bool from_probe,
                       const std::vector<float>& features, double l2, const Schedule& schedule) {
   const FineTuneOptions& options = task.options;
@@ -811,28 +892,34 @@ GuardReport run_guard(Task& task, const Views& views, const Network& start, bool
     };
     if (classes_in(training) < classes_in(held_out) || classes_in(training) < 2 ||
         classes_in(held_out) < 2) {
-      task.steps_done += schedule.steps;
+      task.advance(schedule.steps);
       continue;
     }
     std::vector<float> rows;
-    for (const index_t i : training) {
-      const auto first = features.begin() + static_cast<std::ptrdiff_t>(i * views.count * width);
-      rows.insert(rows.end(), first, first + static_cast<std::ptrdiff_t>(views.count * width));
+    Head probe = {start.head().weight, start.head().bias};
+    if (options.probe) {
+      for (const index_t i : training) {
+        const auto first = features.begin() + static_cast<std::ptrdiff_t>(i * views.count * width);
+        rows.insert(rows.end(), first, first + static_cast<std::ptrdiff_t>(views.count * width));
+      }
+      probe = to_head(fit_probe(task, rows, width, training, views.count, l2));
     }
-    const Head probe = to_head(fit_probe(task, rows, width, training, views.count, l2));
     std::shared_ptr<Network> network = copy_of(start);
     if (from_probe) set_head(*network, probe);
     const std::shared_ptr<Network> origin = copy_of(*network);
     (void)tune(task, views, *network, training, {}, schedule, /*stream=*/1 + f);
-    mix_into(*origin, *network, schedule.mix);
-    if (options.calibrate) calibrate(task, views, *network, training, rows, probe);
+    // As far from the start as this many candidates would go.
+    mix_into(*origin, *network, schedule_for(options, std::ssize(training), false).mix);
+    if (options.probe && options.calibrate) calibrate(task, views, *network, training, rows, probe);
 
     std::vector<float> seen;
     std::vector<label_t> labels;
+    if (!options.probe) seen = features_of(task, views, start, held_out, looked_at);
     for (const index_t i : held_out) {
+      labels.push_back(task.labels[static_cast<std::size_t>(i)]);
+      if (!options.probe) continue;
       const auto first = features.begin() + static_cast<std::ptrdiff_t>(i * views.count * width);
       seen.insert(seen.end(), first, first + static_cast<std::ptrdiff_t>(looked_at * width));
-      labels.push_back(task.labels[static_cast<std::size_t>(i)]);
     }
     const index_t n = std::ssize(held_out);
     const std::vector<double> before = mean_probabilities(seen, width, probe, n, looked_at);
@@ -848,8 +935,8 @@ GuardReport run_guard(Task& task, const Views& views, const Network& start, bool
     report.tuned_auc += auc[1];
     report.probe_log_loss += loss[0];
     report.tuned_log_loss += loss[1];
-    report.gains.push_back(options.guard_metric == GuardMetric::auc ? auc[1] - auc[0]
-                                                                    : loss[0] - loss[1]);
+    report.gains.push_back(gain_of(options, before, after, labels, task.classes));
+    report.errors.push_back(gain_error(task, before, after, held_out, f));
     ++judged;
   }
   if (judged == 0) return report;
@@ -861,29 +948,30 @@ GuardReport run_guard(Task& task, const Views& views, const Network& start, bool
 }
 
 /// Whether tuning did harm: worse by more than the tolerance and by more than chance explains.
-bool harmful(const FineTuneOptions& options, const std::vector<double>& gains) {
-  const auto n = static_cast<double>(gains.size());
-  const double mean = std::accumulate(gains.begin(), gains.end(), 0.0) / n;
-  double squares = 0;
-  for (const double gain : gains)
-    squares += (gain - mean) * (gain - mean);
-  const double error = n > 1 ? std::sqrt(squares / (n - 1) / n) : 0;
+bool harmful(const FineTuneOptions& options, const GuardReport& report) {
+  const auto n = static_cast<double>(report.gains.size());
+  const double mean = std::accumulate(report.gains.begin(), report.gains.end(), 0.0) / n;
+  double between = 0;
+  for (const double gain : report.gains)
+    between += (gain - mean) * (gain - mean);
+  double within = 0;
+  for (const double error : report.errors)
+    within += error * error;
+  const double error =
+      std::max(n > 1 ? std::sqrt(between / (n - 1) / n) : 0, std::sqrt(within) / n);
   return mean < -std::max(options.guard_tolerance, options.guard_errors * error);
 }
 
-Schedule schedule_for(const FineTuneOptions& options, index_t samples, bool continued) {
-  Schedule schedule;
-  const double scale = size_scale(samples);
-  schedule.steps = options.steps > 0
-                       ? options.steps
-                       : static_cast<index_t>(std::llround(60 + 40 * std::max(0.0, scale)));
-  schedule.mix = options.mix >= 0 ? options.mix : std::clamp(0.5 + 0.5 * scale, 0.5, 1.0);
-  if (continued) {
-    schedule.rate = options.continued_rate;
-    schedule.steps = std::max<index_t>(
-        1, std::llround(options.continued_steps * static_cast<double>(schedule.steps)));
-  }
-  return schedule;
+/// What of the recipe can be done with a network of which only the logits are known.
+FineTuneOptions script_options(FineTuneOptions options) {
+  options.probe = options.refit = options.calibrate = false;
+  options.tune = true;
+  options.frozen_stages = 0;
+  options.train_norms = true;  // every parameter that requires a gradient
+  options.head_rate = 0;       // there is no head of ours
+  options.dropout = 0;
+  options.batch_norm = BatchNorm::frozen;
+  return options;
 }
 
 }  // namespace
@@ -898,15 +986,24 @@ FitResult FineTuneTrainer::fit(const Model& parent, const TrainingRound& round,
   return {std::move(all.model), std::move(all.report)};
 }
 
+void FineTuneTrainer::expect_trainable(const Model& parent) {
+  const auto* script = dynamic_cast<const ScriptModel*>(&parent);
+  AIFT_EXPECT(script != nullptr || dynamic_cast<const ModuleModel*>(&parent) != nullptr, ValueError,
+              "Fine-tuning needs a network of aift::nn (efficientnet_lite0, a TorchScript file, or "
+              "one of your own in a ModuleModel); got '{}', which can only be scored.",
+              parent.info().architecture);
+  AIFT_EXPECT(script == nullptr || !script->network()->stage_parameters(0).empty(), ValueError,
+              "No parameter of the TorchScript model requires a gradient, so nothing can be "
+              "fine-tuned; export it without torch.jit.freeze and with requires_grad.");
+}
+
 FineTuneResult FineTuneTrainer::fit_all(const Model& parent, const TrainingRound& round,
                                         Progress& progress) {
   const auto started = Clock::now();
   const auto* module = dynamic_cast<const ModuleModel*>(&parent);
-  AIFT_EXPECT(
-      module != nullptr, ValueError,
-      "Fine-tuning needs a network of aift::nn (efficientnet_lite0, or one of your own in a "
-      "ModuleModel); got '{}', which can only be scored.",
-      parent.info().architecture);
+  const auto* script = dynamic_cast<const ScriptModel*>(&parent);
+  expect_trainable(parent);
+  const FineTuneOptions options = script != nullptr ? script_options(options_) : options_;
   AIFT_EXPECT(
       round.augmenter != nullptr && round.source != nullptr, ValueError,
       "A training round needs an augmenter and a source of images; one of them is missing.");
@@ -918,7 +1015,7 @@ FineTuneResult FineTuneTrainer::fit_all(const Model& parent, const TrainingRound
   AIFT_EXPECT(!round.samples.empty(), ValueError,
               "Training needs labelled candidates; the set is empty.");
 
-  Task task{options_, round, progress, parent.info().input, round.classes, {}, {}, 0, 0};
+  Task task{options, round, progress, parent.info().input, round.classes, {}, {}, 0, 0};
   for (const LabelledCandidate& sample : round.samples) {
     AIFT_EXPECT(sample.label >= 0 && sample.label < round.classes, ValueError,
                 "Labels must be in [0, {}); candidate {} has {}.", round.classes,
@@ -934,13 +1031,19 @@ FineTuneResult FineTuneTrainer::fit_all(const Model& parent, const TrainingRound
               task.size(), task.labels.front());
 
   const torch::NoGradGuard no_gradients;
-  const Network& given = *module->network();
+  AIFT_EXPECT(script == nullptr || parent.info().classes == round.classes, ShapeError,
+              "A TorchScript model must have one output per class to be fine-tuned; it has {}, and "
+              "the data has {} classes. Export it with {} outputs.",
+              parent.info().classes, round.classes, round.classes);
+  const std::shared_ptr<const Network> kept =
+      script != nullptr ? script->network() : std::shared_ptr<const Network>(module->network());
+  const Network& given = *kept;
   std::shared_ptr<Network> start = given.make_like(round.classes);
   const bool own_head = parent.info().classes == round.classes &&
                         (parent.info().class_names.empty() || round.class_names.empty() ||
                          parent.info().class_names == round.class_names);
   AIFT_EXPECT(
-      own_head || options_.probe, ValueError,
+      own_head || options.probe, ValueError,
       "The parent's head has {} classes and cannot start one of {} (or its classes have other "
       "names); switch 'probe' on.",
       parent.info().classes, round.classes);
@@ -950,46 +1053,60 @@ FineTuneResult FineTuneTrainer::fit_all(const Model& parent, const TrainingRound
                       torch::zeros({round.classes})});
   start->eval();
 
+  const index_t fits_before = module != nullptr ? module->fits() : 0;
+
   // The parent's head goes on, or a probe takes its place.
-  const bool continued = options_.tune && own_head &&
-                         (!options_.probe || (options_.continue_head && module->fits() > 0));
-  const index_t wanted = options_.frozen_stages >= 0                ? options_.frozen_stages
-                         : task.size() < options_.train_all_samples ? kFrozenStages
-                                                                    : 0;
-  const index_t frozen = options_.tune ? std::min(wanted, start->stages()) : 0;
-  const Schedule schedule = schedule_for(options_, task.size(), continued && options_.probe);
-  const index_t members = options_.members > 0                       ? options_.members
-                          : task.size() < options_.train_all_samples ? 2
-                                                                     : 1;
+  const bool continued =
+      options.tune && own_head && (!options.probe || (options.continue_head && fits_before > 0));
+  const index_t wanted = options.frozen_stages >= 0                ? options.frozen_stages
+                         : task.size() < options.train_all_samples ? kFrozenStages
+                                                                   : 0;
+  const index_t frozen = options.tune ? std::min(wanted, start->stages()) : 0;
+  const Schedule schedule = schedule_for(options, task.size(), continued && options.probe);
+  const index_t members = options.members > 0                       ? options.members
+                          : task.size() < options.train_all_samples ? 2
+                                                                    : 1;
   Schedule guard_schedule = schedule;
-  guard_schedule.steps = std::max<index_t>(
-      1, std::llround(options_.guard_steps * static_cast<double>(schedule.steps)));
-  const bool guard_wanted = options_.tune && options_.probe && options_.guard == Guard::folds;
-  const bool guarded = guard_wanted && task.size() >= options_.guard_min_samples;
-  const bool probed = options_.probe;
-  task.steps_planned = (options_.tune ? members * schedule.steps : 0) +
-                       (guarded ? options_.guard_folds * guard_schedule.steps : 0);
+  guard_schedule.steps =
+      std::max<index_t>(1, std::llround(options.guard_steps * static_cast<double>(schedule.steps)));
+  const bool guard_wanted =
+      options.tune && (options.probe || script != nullptr) && options.guard == Guard::folds;
+  const bool guarded = guard_wanted && task.size() >= options.guard_min_samples;
+  const bool probed = options.probe;
+  const bool refit = options.tune && options.refit && task.size() >= options.refit_min_samples;
 
   FineTuneResult result;
   FitReport& report = result.report;
   ModelInfo info = parent.info();
   info.class_names = round.class_names.empty() && own_head ? info.class_names : round.class_names;
-  const index_t fits = (own_head ? module->fits() : 0) + 1;
+  const index_t fits = (own_head ? fits_before : 0) + 1;
+  const auto as_model = [&](std::shared_ptr<Network> network) -> std::unique_ptr<Model> {
+    if (script == nullptr) return std::make_unique<ModuleModel>(std::move(network), info, fits);
+    const auto& trained = dynamic_cast<const ScriptNetwork&>(*network);
+    return std::make_unique<ScriptModel>(trained.module(), trained.file(), info);
+  };
+  const char* const kept_other = script != nullptr ? "kept parent" : "kept probe";
   std::vector<std::pair<std::string, double>> times;
 
   // Views, probe.
   auto since = Clock::now();
   Views views;
-  if (options_.tune) {
-    views = prepare_views(task, *start, frozen);
+  if (options.tune) {
+    views = plan_views(task, *start, frozen);
   } else {
     views.count = view_count(task);
   }
+  // The views are rendered once into the cache, or again whenever all their features are wanted.
+  const index_t passes = views.cached ? 1 : (probed ? 1 : 0) + (refit ? 1 : 0);
+  task.begin(passes * view_batches(task, views.count) +
+             (options.tune ? members * schedule.steps : 0) +
+             (guarded ? options.guard_folds * guard_schedule.steps : 0));
+  fill_cache(task, views);
   times.emplace_back("seconds_views", seconds_since(since));
   report.add("samples", std::to_string(task.size()));
   report.add("views",
-             std::to_string(views.count) + (options_.tune && !views.cached ? " fresh" : ""));
-  if (options_.tune) report.add("frozen_stages", std::to_string(frozen));
+             std::to_string(views.count) + (options.tune && !views.cached ? " fresh" : ""));
+  if (options.tune) report.add("frozen_stages", std::to_string(frozen));
 
   std::vector<index_t> everybody(static_cast<std::size_t>(task.size()));
   std::iota(everybody.begin(), everybody.end(), index_t{0});
@@ -1013,17 +1130,17 @@ FineTuneResult FineTuneTrainer::fit_all(const Model& parent, const TrainingRound
       report.add("probe_log_loss",
                  number(*std::min_element(probe.cv_log_loss.begin(), probe.cv_log_loss.end())));
     times.emplace_back("seconds_probe", seconds_since(since));
-    result.probe = std::make_unique<ModuleModel>(std::move(with_probe), info, fits);
+    result.probe = as_model(std::move(with_probe));
   }
 
   // Training.
-  if (options_.tune) {
+  if (options.tune) {
     since = Clock::now();
     std::vector<index_t> training = everybody;
     std::vector<index_t> held_out;
-    if (options_.holdout > 0 && task.size() >= options_.holdout_min_samples) {
+    if (options.holdout > 0 && task.size() >= options.holdout_min_samples) {
       const index_t folds =
-          std::max<index_t>(2, static_cast<index_t>(std::llround(1 / options_.holdout)));
+          std::max<index_t>(2, static_cast<index_t>(std::llround(1 / options.holdout)));
       const std::vector<index_t> fold =
           grouped_folds(task.groups, task.labels, task.classes, folds, round.seed, round.round);
       training.clear();
@@ -1048,8 +1165,7 @@ FineTuneResult FineTuneTrainer::fit_all(const Model& parent, const TrainingRound
       report.add("best_step", std::to_string(done.best_step));
     }
     report.add("mix", number(schedule.mix));
-    const bool refit = options_.refit && task.size() >= options_.refit_min_samples;
-    if (probed && options_.calibrate && !refit) {
+    if (probed && options.calibrate && !refit) {
       scale = calibrate(task, views, *tuned, everybody, features, probe_head);
       report.add("logit_scale", number(scale));
     }
@@ -1060,7 +1176,7 @@ FineTuneResult FineTuneTrainer::fit_all(const Model& parent, const TrainingRound
       report.add("refit_l2", number(again.l2));
     }
     times.emplace_back("seconds_tune", seconds_since(since));
-    result.tuned = std::make_unique<ModuleModel>(std::move(tuned), info, fits);
+    result.tuned = as_model(std::move(tuned));
     result.tuned_chosen = true;
   }
 
@@ -1073,8 +1189,8 @@ FineTuneResult FineTuneTrainer::fit_all(const Model& parent, const TrainingRound
     const GuardReport guard =
         run_guard(task, views, *start, !continued, features, l2, guard_schedule);
     if (guard.possible) {
-      result.tuned_chosen = !harmful(options_, guard.gains);
-      report.add("guard", result.tuned_chosen ? "kept tuned" : "kept probe");
+      result.tuned_chosen = !harmful(options, guard);
+      report.add("guard", result.tuned_chosen ? "kept tuned" : kept_other);
       report.add("guard_probe_auc", number(guard.probe_auc));
       report.add("guard_tuned_auc", number(guard.tuned_auc));
       report.add("guard_probe_log_loss", number(guard.probe_log_loss));
@@ -1083,15 +1199,18 @@ FineTuneResult FineTuneTrainer::fit_all(const Model& parent, const TrainingRound
       report.add("guard", "kept tuned: too few groups to compare");
     }
     times.emplace_back("seconds_guard", seconds_since(since));
-  } else if (options_.tune) {
+  } else if (options.tune) {
     report.add("guard", guard_wanted ? "kept tuned: too few labels to compare" : "off");
   }
   times.emplace_back("seconds", seconds_since(started));
   for (const auto& [key, value] : times)
     report.add(key, fmt::format("{:.2f}", value));
-  const Model& chosen = result.tuned_chosen ? *result.tuned : *result.probe;
+  const Model& chosen = result.tuned_chosen       ? *result.tuned
+                        : result.probe != nullptr ? *result.probe
+                                                  : parent;
   result.model = chosen.clone();
-  progress.report("train", task.steps_planned, task.steps_planned);
+  if (task.steps_done < task.steps_planned)  // folds that were not needed
+    progress.report("train", task.steps_planned, task.steps_planned);
   return result;
 }
 

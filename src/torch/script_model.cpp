@@ -2,8 +2,10 @@
 #include <algorithm>
 #include <cstring>
 #include <fstream>
+#include <set>
 #include <sstream>
 
+#include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/script.h>
 
 #include <aift/core/error.hpp>
@@ -11,6 +13,7 @@
 #include <aift/torch/models.hpp>
 
 #include "networks.hpp"
+#include "script_model.hpp"
 
 namespace aift::nn {
 namespace {
@@ -34,125 +37,203 @@ struct Output {
   Tensor features;
 };
 
-class ScriptModel final : public Model {
- public:
-  ScriptModel(torch::jit::Module module, std::string file, ModelInfo info)
-      : module_(std::move(module)), file_(std::move(file)), info_(std::move(info)) {
-    module_.eval();
-    const PatchFormat& input = info_.input;
-    const Output output = forward(torch::zeros({1, input.channels, input.height, input.width}), 1);
-    info_.classes = output.logits.size(1);
-    info_.feature_size = output.features.defined() ? output.features.size(1) : 0;
-    AIFT_EXPECT(info_.classes >= 2, ShapeError,
-                "The TorchScript model {} must give logits [n, K] with K >= 2; got K = {}.", file_,
-                info_.classes);
-    AIFT_EXPECT(info_.class_names.empty() || std::ssize(info_.class_names) == info_.classes,
-                ShapeError, "The model has {} classes, but {} class names came.", info_.classes,
-                info_.class_names.size());
+/// Without the optimisations that start after some calls and change the last bits: a run that is
+/// resumed gives the same numbers as one that never stopped.
+Output run_script(torch::jit::Module& module, const std::string& file, const Tensor& x) {
+  const torch::jit::GraphOptimizerEnabledGuard optimizer(false);
+  const index_t n = x.size(0);
+  c10::IValue value;
+  try {
+    value = module.forward({x});
+  } catch (const std::exception& error) {
+    AIFT_EXPECT(false, ValueError,
+                "The TorchScript model {} could not process patches of {} x {} x {} ({}); give the "
+                "input size that it was made for.",
+                file, x.size(1), x.size(2), x.size(3), last_line(error));
   }
-
-  [[nodiscard]] const ModelInfo& info() const noexcept override { return info_; }
-
-  void predict(std::span<const float> patches, index_t n, std::span<float> logits,
-               std::span<float> features) const override {
-    const PatchFormat& input = info_.input;
-    AIFT_EXPECT(n >= 0 && std::ssize(patches) == n * input.elements(), ShapeError,
-                "{} patches of {} x {} x {} are {} values; got {}.", n, input.channels,
-                input.height, input.width, n * input.elements(), patches.size());
-    AIFT_EXPECT(std::ssize(logits) == n * info_.classes, ShapeError,
-                "Logits of {} patches and {} classes need room for {} values; got {}.", n,
-                info_.classes, n * info_.classes, logits.size());
-    AIFT_EXPECT(features.empty() ||
-                    (info_.feature_size > 0 && std::ssize(features) == n * info_.feature_size),
-                ShapeError,
-                "The TorchScript model gives {} features per patch, so features of {} patches need "
-                "room for {} values or none; got {}.",
-                info_.feature_size, n, n * info_.feature_size, features.size());
-    const torch::NoGradGuard no_gradients;
-    for (index_t first = 0; first < n; first += kForwardBatch) {
-      const index_t count = std::min(kForwardBatch, n - first);
-      const Output output = forward(
-          torch::from_blob(const_cast<float*>(patches.data() + first * input.elements()),
-                           {count, input.channels, input.height, input.width}, torch::kFloat32),
-          count);
-      AIFT_EXPECT(output.logits.size(1) == info_.classes, ShapeError,
-                  "The TorchScript model {} gave {} logits per patch first and now {}.", file_,
-                  info_.classes, output.logits.size(1));
-      std::memcpy(logits.data() + first * info_.classes, output.logits.const_data_ptr<float>(),
-                  static_cast<std::size_t>(output.logits.numel()) * sizeof(float));
-      if (!features.empty()) {
-        AIFT_EXPECT(
-            output.features.defined() && output.features.numel() == count * info_.feature_size,
-            ShapeError, "The TorchScript model {} gave other features than the first time.", file_);
-        std::memcpy(features.data() + first * info_.feature_size,
-                    output.features.const_data_ptr<float>(),
-                    static_cast<std::size_t>(output.features.numel()) * sizeof(float));
-      }
-    }
+  Output out;
+  if (value.isTensor()) {
+    out.logits = value.toTensor();
+  } else if (value.isTuple() && value.toTupleRef().elements().size() == 2 &&
+             value.toTupleRef().elements()[0].isTensor() &&
+             value.toTupleRef().elements()[1].isTensor()) {
+    out.logits = value.toTupleRef().elements()[0].toTensor();
+    out.features = value.toTupleRef().elements()[1].toTensor();
   }
-
-  void save(const std::filesystem::path& file) const override {
-    std::ostringstream bytes;
-    module_.save(bytes);
-    const std::string text = bytes.str();
-    io::write_file_atomically(file, std::as_bytes(std::span(text)));
+  AIFT_EXPECT(out.logits.defined(), ShapeError,
+              "The TorchScript model {} must give logits or a tuple (logits, features); got {}.",
+              file, value.tagKind());
+  AIFT_EXPECT(out.logits.dim() == 2 && out.logits.size(0) == n, ShapeError,
+              "The TorchScript model {} must give logits [n, K] with one row per patch; got rank "
+              "{} with {} rows for {} patches.",
+              file, out.logits.dim(), out.logits.dim() > 0 ? out.logits.size(0) : 0, n);
+  out.logits = out.logits.to(torch::kFloat32).contiguous();
+  if (out.features.defined()) {
+    AIFT_EXPECT(out.features.dim() == 2 && out.features.size(0) == n, ShapeError,
+                "The features of the TorchScript model {} must be [n, d]; got rank {}.", file,
+                out.features.dim());
+    out.features = out.features.to(torch::kFloat32).contiguous();
   }
+  return out;
+}
 
-  [[nodiscard]] std::unique_ptr<Model> clone() const override {
-    return std::make_unique<ScriptModel>(module_.deepcopy(), file_, info_);
+/// A copy that shares nothing; the same parameters require a gradient.
+torch::jit::Module deep_copy(const torch::jit::Module& module) {
+  const torch::NoGradGuard no_gradients;  // a copy with gradients would hang on the original
+  torch::jit::Module copy = module.deepcopy();
+  const auto copies = copy.parameters();
+  auto to = copies.begin();
+  for (const Tensor& from : module.parameters()) {
+    (*to).set_requires_grad(from.requires_grad());
+    ++to;
   }
-
-  [[nodiscard]] std::unique_ptr<Model> with_names(std::vector<std::string> names) const {
-    ModelInfo info = info_;
-    info.class_names = std::move(names);
-    return std::make_unique<ScriptModel>(module_.deepcopy(), file_, std::move(info));
-  }
-
- private:
-  [[nodiscard]] Output forward(const Tensor& x, index_t n) const {
-    const torch::NoGradGuard no_gradients;
-    c10::IValue value;
-    try {
-      value = module_.forward({x});
-    } catch (const std::exception& error) {
-      AIFT_EXPECT(
-          false, ValueError,
-          "The TorchScript model {} could not process patches of {} x {} x {} ({}); give the "
-          "input size that it was made for.",
-          file_, x.size(1), x.size(2), x.size(3), last_line(error));
-    }
-    Output out;
-    if (value.isTensor()) {
-      out.logits = value.toTensor();
-    } else if (value.isTuple() && value.toTupleRef().elements().size() == 2 &&
-               value.toTupleRef().elements()[0].isTensor() &&
-               value.toTupleRef().elements()[1].isTensor()) {
-      out.logits = value.toTupleRef().elements()[0].toTensor();
-      out.features = value.toTupleRef().elements()[1].toTensor();
-    }
-    AIFT_EXPECT(out.logits.defined(), ShapeError,
-                "The TorchScript model {} must give logits or a tuple (logits, features); got {}.",
-                file_, value.tagKind());
-    AIFT_EXPECT(out.logits.dim() == 2 && out.logits.size(0) == n, ShapeError,
-                "The TorchScript model {} must give logits [n, K] with one row per patch; got rank "
-                "{} with {} rows for {} patches.",
-                file_, out.logits.dim(), out.logits.dim() > 0 ? out.logits.size(0) : 0, n);
-    out.logits = out.logits.to(torch::kFloat32).contiguous();
-    if (out.features.defined()) {
-      AIFT_EXPECT(out.features.dim() == 2 && out.features.size(0) == n, ShapeError,
-                  "The features of the TorchScript model {} must be [n, d]; got rank {}.", file_,
-                  out.features.dim());
-      out.features = out.features.to(torch::kFloat32).contiguous();
-    }
-    return out;
-  }
-
-  mutable torch::jit::Module module_;  // forward() is not const in LibTorch
-  std::string file_;
-  ModelInfo info_;
-};
+  return copy;
+}
 
 }  // namespace
+
+// ---------------------------------------------------------------------------------------- network
+
+ScriptNetwork::ScriptNetwork(torch::jit::Module module, std::string file, index_t classes)
+    : module_(std::move(module)), file_(std::move(file)) {
+  const torch::NoGradGuard no_gradients;
+  module_.eval();
+  std::set<const void*> known;  // a tensor may have several names
+  const auto first = [&](const Tensor& tensor) {
+    return known.insert(tensor.unsafeGetTensorImpl()).second;
+  };
+  const auto own_name = [](std::string name) {
+    std::replace(name.begin(), name.end(), '.', '/');  // of a part, in the names of modules
+    return name;
+  };
+  for (const auto& item : module_.named_parameters()) {
+    Tensor tensor = item.value;
+    if (!first(tensor)) continue;
+    if (tensor.requires_grad()) {
+      AIFT_EXPECT(tensor.scalar_type() == torch::kFloat32, ValueError,
+                  "Fine-tuning needs float32 weights; '{}' of the TorchScript model {} has {}. "
+                  "Export it in float32.",
+                  item.name, file_, torch::toString(tensor.scalar_type()));
+      if (!tensor.is_contiguous()) tensor.set_data(tensor.contiguous());
+      tunable_.push_back(tensor);
+    }
+    register_parameter(own_name(item.name), tensor, tensor.requires_grad());
+  }
+  for (const auto& item : module_.named_buffers()) {
+    if (first(item.value)) register_buffer(own_name(item.name), item.value);
+  }
+  head_.weight = register_parameter("aift/head_weight", torch::eye(classes), false);
+  head_.bias = register_parameter("aift/head_bias", torch::zeros({classes}), false);
+  eval();
+}
+
+Tensor ScriptNetwork::run(Tensor x, index_t first, index_t last) {
+  return first == last ? x : run_script(module_, file_, x).logits;
+}
+
+std::shared_ptr<Network> ScriptNetwork::make_like(index_t classes) const {
+  const index_t own = head_.weight.size(0);
+  AIFT_EXPECT(
+      classes == own, ShapeError,
+      "The TorchScript model {} gives {} logits per patch, and {} classes are to be learnt; "
+      "export it with one output per class.",
+      file_, own, classes);
+  return std::make_shared<ScriptNetwork>(module(), file_, classes);
+}
+
+torch::jit::Module ScriptNetwork::module() const {
+  torch::jit::Module copy = deep_copy(module_);
+  // While it is trained the flags are the trainer's.
+  std::set<const void*> tunable;
+  for (const Tensor& tensor : tunable_)
+    tunable.insert(tensor.unsafeGetTensorImpl());
+  const auto copies = copy.parameters();
+  auto to = copies.begin();
+  for (const Tensor& from : module_.parameters()) {
+    (*to).set_requires_grad(tunable.contains(from.unsafeGetTensorImpl()));
+    ++to;
+  }
+  return copy;
+}
+
+// ---------------------------------------------------------------------------------------- model
+
+ScriptModel::ScriptModel(torch::jit::Module module, std::string file, ModelInfo info)
+    : module_(std::move(module)), file_(std::move(file)), info_(std::move(info)) {
+  const torch::NoGradGuard no_gradients;
+  module_.eval();
+  const PatchFormat& input = info_.input;
+  const Output output =
+      run_script(module_, file_, torch::zeros({1, input.channels, input.height, input.width}));
+  info_.classes = output.logits.size(1);
+  info_.feature_size = output.features.defined() ? output.features.size(1) : 0;
+  AIFT_EXPECT(info_.classes >= 2, ShapeError,
+              "The TorchScript model {} must give logits [n, K] with K >= 2; got K = {}.", file_,
+              info_.classes);
+  AIFT_EXPECT(info_.class_names.empty() || std::ssize(info_.class_names) == info_.classes,
+              ShapeError, "The model has {} classes, but {} class names came.", info_.classes,
+              info_.class_names.size());
+  info_.file_type = ".pt";
+}
+
+void ScriptModel::predict(std::span<const float> patches, index_t n, std::span<float> logits,
+                          std::span<float> features) const {
+  const PatchFormat& input = info_.input;
+  AIFT_EXPECT(n >= 0 && std::ssize(patches) == n * input.elements(), ShapeError,
+              "{} patches of {} x {} x {} are {} values; got {}.", n, input.channels, input.height,
+              input.width, n * input.elements(), patches.size());
+  AIFT_EXPECT(std::ssize(logits) == n * info_.classes, ShapeError,
+              "Logits of {} patches and {} classes need room for {} values; got {}.", n,
+              info_.classes, n * info_.classes, logits.size());
+  AIFT_EXPECT(features.empty() ||
+                  (info_.feature_size > 0 && std::ssize(features) == n * info_.feature_size),
+              ShapeError,
+              "The TorchScript model gives {} features per patch, so features of {} patches need "
+              "room for {} values or none; got {}.",
+              info_.feature_size, n, n * info_.feature_size, features.size());
+  const torch::NoGradGuard no_gradients;
+  for (index_t first = 0; first < n; first += kForwardBatch) {
+    const index_t count = std::min(kForwardBatch, n - first);
+    const Output output = run_script(
+        module_, file_,
+        torch::from_blob(const_cast<float*>(patches.data() + first * input.elements()),
+                         {count, input.channels, input.height, input.width}, torch::kFloat32));
+    AIFT_EXPECT(output.logits.size(1) == info_.classes, ShapeError,
+                "The TorchScript model {} gave {} logits per patch first and now {}.", file_,
+                info_.classes, output.logits.size(1));
+    std::memcpy(logits.data() + first * info_.classes, output.logits.const_data_ptr<float>(),
+                static_cast<std::size_t>(output.logits.numel()) * sizeof(float));
+    if (!features.empty()) {
+      AIFT_EXPECT(
+          output.features.defined() && output.features.numel() == count * info_.feature_size,
+          ShapeError, "The TorchScript model {} gave other features than the first time.", file_);
+      std::memcpy(features.data() + first * info_.feature_size,
+                  output.features.const_data_ptr<float>(),
+                  static_cast<std::size_t>(output.features.numel()) * sizeof(float));
+    }
+  }
+}
+
+void ScriptModel::save(const std::filesystem::path& file) const {
+  std::ostringstream bytes;
+  module_.save(bytes);
+  const std::string text = bytes.str();
+  io::write_file_atomically(file, std::as_bytes(std::span(text)));
+}
+
+std::unique_ptr<Model> ScriptModel::clone() const {
+  return std::make_unique<ScriptModel>(deep_copy(module_), file_, info_);
+}
+
+std::unique_ptr<Model> ScriptModel::with_names(std::vector<std::string> names) const {
+  ModelInfo info = info_;
+  info.class_names = std::move(names);
+  return std::make_unique<ScriptModel>(deep_copy(module_), file_, std::move(info));
+}
+
+std::shared_ptr<ScriptNetwork> ScriptModel::network() const {
+  return std::make_shared<ScriptNetwork>(deep_copy(module_), file_, info_.classes);
+}
 
 std::unique_ptr<Model> load_script_model(const std::filesystem::path& file,
                                          const LoadOptions& options) {

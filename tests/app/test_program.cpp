@@ -61,6 +61,18 @@ TEST_CASE("bad usage is one sentence with what was probably meant", "[app]") {
   check_refused({"models", "a", "b"}, "does not take the argument 'b'");
 }
 
+TEST_CASE("without LibTorch a run is refused in one sentence, and the rest is there", "[app]") {
+#ifdef AIFT_TORCH_PROGRAM
+  aift::test::skip("this aift was built with LibTorch");
+#else
+  check_refused({"run", "--data", "x", "--out", "y"}, "This aift was built without LibTorch");
+  check_refused({"models"}, "This aift was built without LibTorch");
+  check_refused({"run", "--data", "x", "--out", "y", "--budget", "0"}, "--budget");
+  CHECK_THAT(run_aift({"--help"}).out, ContainsSubstring("  run "));
+  check_refused({"report", "/nowhere", "--out", "x.html"}, "holds no run");
+#endif
+}
+
 TEST_CASE("output that cannot be written is a failure", "[app]") {
   const auto result = run_aift({"--help"}, "/dev/full");
   CHECK(result.status == 1);

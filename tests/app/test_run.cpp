@@ -45,11 +45,13 @@ bool can_train() {
   return able;
 }
 
-/// A run of seconds: an untrained network, tiny patches, two steps that move its last layers.
+/// A run of a second: an untrained network, tiny patches, two steps that move its last layers. One
+/// thread, because several wait for each other by spinning and cost ten times as much on a machine
+/// that is busy.
 Arguments small_run(const fs::path& data, const fs::path& out) {
   return Arguments{"run", "--data", data.string(), "--out", out.string()} +
          Arguments{"--weights", "none", "--input-size", "32", "--views", "2"} +
-         Arguments{"--budget", "6", "--rounds", "3", "--seed", "3", "--threads", "2"} +
+         Arguments{"--budget", "6", "--rounds", "3", "--seed", "3", "--threads", "1"} +
          Arguments{"--train", "steps=2", "--train", "views=1", "--train", "probe_folds=2"} +
          Arguments{"--train", "frozen_stages=17", "--train", "guard=off"};
 }
@@ -166,8 +168,10 @@ TEST_CASE("bad options are refused before anything is written", "[app][run]") {
   refused({"--max-bad", "2"}, "--max-bad");
   refused({"--weights", (dir / "none.safetensors").string()}, "none.safetensors");
   refused({"--model", (dir / "none.pt").string()}, "none.pt is not there");
-  refused({"--model", dir.write("module.pt", "PK").string(), "--weights", "none"},
-          "a TorchScript file can predict but not be fine-tuned");
+  const std::string module = dir.write("module.pt", "PK\x03\x04 of another kind").string();
+  refused({"--model", module, "--weights", "none"}, "module.pt is not a TorchScript module");
+  refused({"--model", module, "--weights", "none", "--first", "imagenet"},
+          "--first imagenet needs a network with ImageNet's classes");
 
   // weights of another architecture
   const std::vector<float> values(6, 1.0F);
@@ -300,6 +304,21 @@ TEST_CASE("a run leaves everything that is needed to run it again", "[app][run]"
   CHECK(count(html, "<em>kept</em>") == 12);  // floor(0.5 * 2 + 0.5) of two views
   CHECK(count(html, "<em>dropped</em>") == 12);
 
+#ifdef AIFT_TORCH_PROGRAM
+  {  // the build that is recorded is that of the program that trains
+    const auto state = nlohmann::json::parse(read_file(out / "state.json"));
+    std::string id;
+    for (const auto& fact : state.at("fingerprint"))
+      if (fact.at(0) == "build") id = fact.at(1);
+    REQUIRE(id.size() >= 16);
+    std::string bytes;
+    for (std::size_t i = 0; i + 1 < id.size() && id[i] != '+'; i += 2)
+      bytes += static_cast<char>(std::stoi(id.substr(i, 2), nullptr, 16));
+    CHECK(read_file(AIFT_TORCH_PROGRAM).find(bytes) != std::string::npos);
+    CHECK(read_file(AIFT_PROGRAM).find(bytes) == std::string::npos);
+  }
+#endif
+
   const std::string config = read_file(out / "config.toml");
   CHECK_THAT(config, ContainsSubstring("[selector]"));
   CHECK_THAT(config, ContainsSubstring("alpha = 0.5\n"));
@@ -404,6 +423,23 @@ TEST_CASE("interrupted or killed at any moment, a run goes on to the same end",
     CHECK(cut(file, SIGKILL).status == 128 + SIGKILL);
     check_end(two_rounds(out) + Arguments{"--resume"});
   }
+}
+
+TEST_CASE("a run that keeps a single view is warned about it on stderr", "[app][run]") {
+  if (!can_train()) return;
+  CHECK_THAT(run_aift({"run", "--help"}).out, ContainsSubstring("--views N=8"));
+  const TempDir dir;
+  const fs::path data = write_image_set(dir, "data", 6);
+  const auto warnings = [&](const char* views) {
+    const fs::path out = dir / "out";
+    const ProgramResult result =
+        run_aift(small_run(data, out) + Arguments{"--rounds", "1", "--views", views});
+    CHECK(result.status == 0);
+    fs::remove_all(out);
+    return count(result.err, "warning: with ");
+  };
+  CHECK(warnings("4") == 1);
+  CHECK(warnings("6") == 0);
 }
 
 TEST_CASE("variants of the loop run to their end", "[app][run][slow]") {

@@ -365,7 +365,8 @@ TEST_CASE("Strong reduction averages boxes") {
             sum += image.pixels[((2 * y + j) * 12 + 3 * x + i) * 3 + c];
           }
         }
-        CHECK(out[c * 16 + y * 4 + x] == Catch::Approx(sum / 6).epsilon(1e-6));
+        // Kept in steps of 1/256 grey.
+        CHECK(std::abs(static_cast<double>(out[c * 16 + y * 4 + x]) - sum / 6) <= 1.0 / 512 + 1e-4);
       }
     }
   }

@@ -374,6 +374,30 @@ TEST_CASE("a report shows a run that is not finished, or has no figures", "[repo
   }
 }
 
+TEST_CASE("a run that kept one class of each pick, and one with a start set", "[report]") {
+  Fixture fixture;
+  const std::string before = fixture.html();
+  fixture.state["version"] = 2;
+  const auto shorten = [](Json& round) {
+    for (Json& one : round["picks"]) {
+      const Json all = one["probabilities"];
+      one["top"] = Json::array({Json::array({1, 0.6041666666666666})});
+      one["probabilities"] = Json::array();
+      for (std::size_t i = 1; i < all.size(); i += 2)
+        one["probabilities"].push_back(all[i]);
+    }
+  };
+  for (Json& round : fixture.state["rounds"])
+    shorten(round);
+  if (!fixture.state["pending"].is_null()) shorten(fixture.state["pending"]);
+  CHECK(fixture.html() == before);  // the same figures from a shorter record
+
+  fixture.state["rounds"][0]["rule"] = "start set";
+  const std::string html = fixture.html();
+  CHECK_THAT(html, ContainsSubstring("these labels came with the data set"));
+  CHECK(count(html, "class='rank'") < count(before, "class='rank'"));
+}
+
 TEST_CASE("several runs are compared, seeds of one setting with their mean", "[report]") {
   Fixture fixture;
   std::vector<fs::path> runs = {fixture.folder("runs/seed-7")};

@@ -217,7 +217,7 @@ class LinearModel final : public Model {
   void save(const std::filesystem::path& file) const override {
     std::string text = tag + " " + std::to_string(info_.classes);
     for (const double w : weights)
-      text += " " + io::shortest(w);
+      text.append(" ").append(io::shortest(w));
     io::write_file_atomically(file, text);
   }
   std::unique_ptr<Model> clone() const override { return std::make_unique<LinearModel>(*this); }

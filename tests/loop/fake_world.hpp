@@ -13,6 +13,14 @@
 
 namespace aift::test {
 
+/// As people have it: nothing of the pool is labelled yet.
+inline io::Dataset without_pool_labels(io::Dataset data) {
+  for (std::size_t i = 0; i < data.labels.size(); ++i) {
+    if (data.split[i] == static_cast<std::uint8_t>(io::Split::pool)) data.labels[i] = kUnlabelled;
+  }
+  return data;
+}
+
 /// Everything a learner needs, small: 60 candidates in 20 groups, 5 of them the test set.
 struct World {
   explicit World(io::Dataset set = make_dataset(60, 2, 5), std::uint64_t seed = 1)

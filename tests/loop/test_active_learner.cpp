@@ -3,10 +3,12 @@
 
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include <aift/select/random_selector.hpp>
 
 #include "loop/fake_world.hpp"
+#include "src/loop/pick_predictions.hpp"
 #include "support/catch.hpp"
 
 using namespace aift;
@@ -51,14 +53,19 @@ TEST_CASE("the whole loop: asks, learns, tests, stops") {
       if (r == 0) {
         CHECK(std::isnan(pick.score));
         CHECK(pick.probabilities.empty());
+        CHECK(pick.top.empty());
         continue;
       }
       CHECK(pick.score > 0);
       CHECK(pick.entropy + pick.diversity == Catch::Approx(pick.score));
       CHECK(pick.patches == 4);
-      REQUIRE(pick.probabilities.size() == 8);
       CHECK(pick.kept.size() == 1);  // a quarter of 4
-      CHECK(pick.probabilities[0] + pick.probabilities[1] == Catch::Approx(1));
+      REQUIRE(pick.probabilities.size() == 4);
+      REQUIRE(pick.top.size() == 2);
+      CHECK(pick.top[0].first == pick.dominant);
+      CHECK(pick.top[0].second + pick.top[1].second == Catch::Approx(1));
+      CHECK(std::accumulate(pick.probabilities.begin(), pick.probabilities.end(), 0.0F) / 4 ==
+            Catch::Approx(pick.top[0].second));
     }
   }
   CHECK(state.rounds.back().metrics.auc > 0.85);  // the colours can be told apart
@@ -381,7 +388,7 @@ TEST_CASE("a reader who cannot tell is not asked again, and no label is counted"
 }
 
 TEST_CASE("people: ask, answer and train are three calls") {
-  World world;
+  World world(without_pool_labels(make_dataset(60, 2, 5)));
   world.options.oracle = nullptr;
   world.options.rounds = 2;
   ActiveLearner learner = world.learner();
@@ -411,6 +418,83 @@ TEST_CASE("people: ask, answer and train are three calls") {
   CHECK_THROWS_AS(learner.query(world.watch), ValueError);
 }
 
+TEST_CASE("people: labels that are there already are the start set") {
+  io::Dataset data = make_dataset(60, 2, 5);
+  const std::vector<label_t> truth = data.labels;
+  for (index_t i = 8; i < 45; ++i)  // the first 8 of the pool are labelled: 5 and 3 of a class
+    data.labels[static_cast<std::size_t>(i)] = kUnlabelled;
+  World world(std::move(data));
+  world.options.oracle = nullptr;
+  world.options.rounds = 3;
+  ActiveLearner learner = world.learner();
+  CHECK(learner.pool_left() == 45);
+  const RoundRecord& query = learner.query(world.watch);
+
+  REQUIRE(learner.state().rounds.size() == 1);
+  const RoundRecord& start = learner.state().rounds[0];
+  CHECK(start.rule == kStartSet);
+  CHECK(start.trained);
+  CHECK(start.labels == 8);
+  CHECK(start.metrics.samples == 15);
+  REQUIRE(start.picks.size() == 8);
+  for (const Pick& pick : start.picks) {
+    CHECK(pick.candidate.index < 8);
+    CHECK(pick.label == truth[static_cast<std::size_t>(pick.candidate.index)]);
+    CHECK(std::isnan(pick.score));
+  }
+  CHECK(query.round == 1);
+  CHECK(query.rule == "aift");  // the network that they gave asks
+  REQUIRE(query.picks.size() == 5);
+  CHECK(learner.pool_left() == 45 - 8 - 5);
+  std::vector<label_t> answers;
+  for (const Pick& pick : query.picks) {
+    CHECK(pick.candidate.index >= 8);
+    CHECK_FALSE(pick.top.empty());
+    answers.push_back(truth[static_cast<std::size_t>(pick.candidate.index)]);
+  }
+  learner.submit(answers);
+  CHECK(learner.train(world.watch).labels == 13);
+  CHECK(world.trainer.calls.back().samples.size() == 13);
+  CHECK(learner.query(world.watch).round == 2);
+  CHECK(learner.state().rounds.size() == 2);  // the start set is learnt from once
+}
+
+TEST_CASE("people: a start set of one class, and one with an image that is broken") {
+  io::Dataset data = make_dataset(60, 2, 5);
+  for (index_t i = 3; i < 45; ++i)
+    data.labels[static_cast<std::size_t>(i)] = kUnlabelled;
+  World world(std::move(data));
+  world.options.oracle = nullptr;
+  world.source.break_image(world.data.ids[1]);
+  ActiveLearner learner = world.learner();
+  const RoundRecord& query = learner.query(world.watch);
+  CHECK_FALSE(learner.state().rounds[0].trained);  // nothing can be learnt from one class
+  CHECK(learner.state().rounds[0].picks.size() == 2);
+  CHECK(learner.state().excluded.size() == 1);
+  CHECK(query.rule == "random");
+  std::vector<label_t> answers(query.picks.size(), 1);
+  learner.submit(answers);
+  CHECK(learner.train(world.watch).trained);
+  CHECK(learner.state().labels() == 2 + 5);
+}
+
+TEST_CASE("a record of many classes stays short") {
+  std::vector<double> probabilities;  // [3, 8]
+  for (int j = 0; j < 3; ++j)
+    for (int k = 0; k < 8; ++k)
+      probabilities.push_back(k == 6 ? 0.25 + 0.125 * j : k == 2 || k == 4 ? 0.125 : 0.0625);
+  Pick pick;
+  keep_predictions(pick, probabilities, 8);
+  CHECK(pick.dominant == 6);
+  CHECK(pick.top == std::vector<std::pair<label_t, float>>{
+                        {6, 0.375F}, {2, 0.125F}, {4, 0.125F}, {0, 0.0625F}, {1, 0.0625F}});
+  CHECK(pick.probabilities == std::vector<float>{0.25F, 0.375F, 0.5F});
+  pick.dominant = 2;  // as the score has it
+  keep_predictions(pick, probabilities, 8);
+  CHECK(pick.probabilities == std::vector<float>{0.125F, 0.125F, 0.125F});
+  CHECK(pick.top[0].first == 6);
+}
+
 TEST_CASE("the first batch of the pretrained network's own head") {
   World world;
   LinearModel pretrained(10, "imagenet");
@@ -430,6 +514,7 @@ TEST_CASE("the first batch of the pretrained network's own head") {
     CHECK(round.picks[r].score > 0);
     if (r > 0) CHECK(round.picks[r].score <= round.picks[r - 1].score);
     CHECK(round.picks[r].kept.size() == 1);
+    CHECK(round.picks[r].top.empty());
     CHECK(round.picks[r].probabilities.empty());  // of classes that are not the data's
     CHECK(round.picks[r].dominant == kUnlabelled);
   }
@@ -450,7 +535,8 @@ TEST_CASE("a selector that needs no predictions costs no pass over the pool") {
   CHECK_FALSE(world.watch.stages.contains("score"));
   CHECK(learner.state().rounds[1].rule == "random");
   // What the model thought of the picks is recorded all the same.
-  CHECK(learner.state().rounds[1].picks[0].probabilities.size() == 8);
+  CHECK(learner.state().rounds[1].picks[0].probabilities.size() == 4);
+  CHECK(learner.state().rounds[1].picks[0].dominant >= 0);
   CHECK(learner.state().rounds[1].agreement >= 0);
 }
 

@@ -191,7 +191,7 @@ TEST_CASE("an open query, and its answers, survive a restart") {
   const TempDir dir;
   std::vector<std::uint64_t> asked;
   {
-    World world;
+    World world(without_pool_labels(make_dataset(60, 2, 5)));
     world.options.oracle = nullptr;
     world.options.folder = dir / "run";
     ActiveLearner learner = world.learner();
@@ -207,7 +207,7 @@ TEST_CASE("an open query, and its answers, survive a restart") {
     return world.learner();
   };
   {
-    World world;
+    World world(without_pool_labels(make_dataset(60, 2, 5)));
     ActiveLearner learner = reopen(world);
     CHECK(learner.pool_left() == 40);
     const RoundRecord& query = learner.query(world.watch);
@@ -217,10 +217,39 @@ TEST_CASE("an open query, and its answers, survive a restart") {
       CHECK(query.picks[i].candidate.id == asked[i]);
     learner.submit(std::vector<label_t>{0, 1, 0, 1, kUnlabelled});
   }
-  World world;
+  World world(without_pool_labels(make_dataset(60, 2, 5)));
   ActiveLearner learner = reopen(world);
   CHECK(learner.state().answered);
   CHECK(learner.train(world.watch).labels == 4);
+}
+
+TEST_CASE("a start set survives a restart in the middle of its training") {
+  const TempDir dir;
+  const auto open = [&](OpenRun how) {
+    io::Dataset data = make_dataset(60, 2, 5);
+    for (std::size_t i = 8; i < 45; ++i)
+      data.labels[i] = kUnlabelled;
+    auto world = std::make_unique<World>(std::move(data));
+    world->options.oracle = nullptr;
+    world->options.folder = dir / "run";
+    world->options.open = how;
+    return world;
+  };
+  {
+    const auto world = open(OpenRun::create);
+    ActiveLearner learner = world->learner();
+    world->watch.on_report = [](std::string_view stage, index_t, index_t) {
+      if (stage == "train") throw CancelledError("enough");
+    };
+    CHECK_THROWS_AS(learner.query(world->watch), CancelledError);
+    CHECK(learner.state().rounds.empty());
+  }
+  const auto world = open(OpenRun::resume);
+  ActiveLearner learner = world->learner();
+  CHECK(learner.state().labels() == 8);
+  CHECK(learner.pool_left() == 37);
+  CHECK(learner.query(world->watch).round == 1);
+  CHECK(learner.state().rounds[0].labels == 8);
 }
 
 TEST_CASE("a run that was made differently is not resumed unless forced") {

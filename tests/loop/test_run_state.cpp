@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include <nlohmann/json.hpp>
+
 #include <aift/core/error.hpp>
 #include <aift/io/csv.hpp>
 
@@ -48,7 +50,8 @@ RunState example() {
   pick.dominant = 1;
   pick.kept = {3, 0};
   pick.patches = 4;
-  for (int i = 0; i < 8; ++i)
+  pick.top = {{1, 0.75F}, {0, 0.25F}};
+  for (int i = 0; i < 4; ++i)
     pick.probabilities.push_back(1.0F / static_cast<float>(i + 3));
   pick.reason = "because";
   round.picks.push_back(pick);
@@ -57,6 +60,8 @@ RunState example() {
   pick.score = pick.entropy = pick.diversity = kNan;
   pick.kept.clear();
   pick.probabilities.clear();
+  pick.top.clear();
+  pick.dominant = kUnlabelled;
   pick.patches = 0;
   round.picks.push_back(pick);
   state.rounds.push_back(round);
@@ -80,6 +85,7 @@ TEST_CASE("a state comes back from its text, bit for bit") {
   CHECK(back.rounds[0].picks[0].score == 0.1 + 0.2);
   CHECK(back.rounds[0].picks[0].diversity == 5e-324);
   CHECK(back.rounds[0].picks[0].probabilities == state.rounds[0].picks[0].probabilities);
+  CHECK(back.rounds[0].picks[0].top == state.rounds[0].picks[0].top);
   CHECK(std::isnan(back.rounds[0].metrics.balanced_accuracy));
   CHECK(std::isinf(back.rounds[0].metrics.log_loss));
   CHECK(back.rounds[0].fit.facts == state.rounds[0].fit.facts);
@@ -127,8 +133,24 @@ TEST_CASE("text that is no state is refused") {
     CHECK_THROWS_WITH(run_state_from_json(bad, "runs/a/state.json"),
                       ContainsSubstring("runs/a/state.json is not the state of a run"));
   }
-  CHECK_THROWS_WITH(run_state_from_json(without("\"version\": 1", "\"version\": 2"), "x"),
-                    ContainsSubstring("version 2"));
+  CHECK_THROWS_WITH(run_state_from_json(without("\"version\": 2", "\"version\": 3"), "x"),
+                    ContainsSubstring("version 3"));
+}
+
+TEST_CASE("a state of version 1, with the probabilities of all classes, is read") {
+  nlohmann::ordered_json json = nlohmann::ordered_json::parse(to_json(example()));
+  json["version"] = 1;
+  auto& pick = json["rounds"][0]["picks"][0];
+  pick.erase("top");
+  pick["probabilities"] = {0.25, 0.75, 0.5, 0.5, 0.125, 0.875, 1.0, 0.0};  // [4, 2]
+  json["rounds"][0]["picks"][1].erase("top");
+  const RunState state = run_state_from_json(json.dump(), "x");
+  const Pick& read = state.rounds[0].picks[0];
+  CHECK(read.probabilities == std::vector<float>{0.75F, 0.5F, 0.875F, 0.0F});
+  CHECK(read.top == std::vector<std::pair<label_t, float>>{{1, 0.53125F}, {0, 0.46875F}});
+  CHECK(to_json(run_state_from_json(to_json(state), "x")) == to_json(state));
+  pick["probabilities"] = {0.25, 0.75};
+  CHECK_THROWS_AS(run_state_from_json(json.dump(), "x"), IoError);
 }
 
 TEST_CASE("paths that are not UTF-8 do not stop a run from being written") {

@@ -80,3 +80,25 @@ TEST_CASE("exp is accurate over its whole range") {
   CHECK(worst.error >= 0.5);  // the measurement itself works
   CHECK(worst_float.error >= 0.5);
 }
+
+TEST_CASE("exp_normal_lane has the bits of exp where it may be used") {
+  const auto check = [](auto low) {
+    using T = decltype(low);
+    using L = math::Lane<T>;
+    const KeyedRandom random(5, Purpose::selection);
+    index_t wrong = 0;
+    for (index_t i = 0; i < 200000; ++i) {
+      const double share = random.uniform(i);
+      const T x = static_cast<T>(i % 2 == 0 ? static_cast<double>(low) * share
+                                            : -std::exp2(-60 * share));
+      wrong += L::to_bits(math::exp_normal_lane<L>(x)) == L::to_bits(math::exp(x)) ? 0 : 1;
+    }
+    REQUIRE(wrong == 0);
+    for (const T x : {low, T{0}, T{-0.0}, std::nextafter(low, T{0}), T{-1}})
+      REQUIRE(L::to_bits(math::exp_normal_lane<L>(x)) == L::to_bits(math::exp(x)));
+    REQUIRE(math::exp(low) >= std::numeric_limits<T>::min());
+    REQUIRE(math::exp(T{0}) == 1);  // the engines count on it
+  };
+  check(math::kExpNormal<double>);
+  check(math::kExpNormal<float>);
+}

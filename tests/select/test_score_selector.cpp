@@ -22,7 +22,7 @@ TEST_CASE("the b largest, lowest index on a tie") {
   CHECK(top_b(scores, 4) == std::vector<index_t>{1, 2, 4, 0});
   CHECK(top_b(scores, 100) == std::vector<index_t>{1, 2, 4, 0, 5, 3});
   CHECK(top_b(scores, 0).empty());
-  CHECK(top_b({}, 3).empty());
+  CHECK(top_b(std::span<const double>{}, 3).empty());
   CHECK_THROWS_AS(top_b(scores, -1), ValueError);
   const std::vector<double> bad = {1, 2, std::nan("")};
   CHECK_THROWS_WITH(top_b(bad, 1), ContainsSubstring("candidate 2"));

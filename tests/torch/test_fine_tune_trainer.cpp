@@ -418,6 +418,75 @@ TEST_CASE("the head is fitted again where labels allow") {
   CHECK(changed == std::vector<std::string>{"head_bias", "head_weight"});
 }
 
+TEST_CASE("a fit counts once from 0 to a total that is known at the start") {
+  class Log final : public aift::Progress {
+   public:
+    void report(std::string_view stage, index_t done, index_t total) override {
+      CHECK(stage == "train");
+      done_.push_back(done);
+      totals_.push_back(total);
+    }
+    std::vector<index_t> done_;
+    std::vector<index_t> totals_;
+  };
+  const auto parent = small_model(2);
+  const SmallRound set(24, parent->info().input);
+  // 24 candidates with 3 views are 3 batches of 32; 8 steps; 2 guard folds of 0.5 * 8 steps.
+  struct Case {
+    const char* what;
+    index_t total;
+    void (*change)(nn::FineTuneOptions&);
+  };
+  const auto guarded = [](nn::FineTuneOptions& o) {
+    o.guard = nn::Guard::folds;
+    o.guard_min_samples = 0;
+    o.guard_steps = 0.5;
+  };
+  const std::vector<Case> cases = {
+      {"probe and training", 3 + 8, [](nn::FineTuneOptions&) {}},
+      {"two averaged trainings", 3 + 2 * 8, [](nn::FineTuneOptions& o) { o.members = 2; }},
+      {"probe alone", 3, [](nn::FineTuneOptions& o) { o.tune = false; }},
+      {"training alone", 3 + 8, [](nn::FineTuneOptions& o) { o.probe = false; }},
+      {"views that are not kept", 3 + 8, [](nn::FineTuneOptions& o) { o.fresh_views = true; }},
+      {"with a guard", 3 + 8 + 2 * 4, guarded},
+      {"with more guard folds than there are groups", 3 + 8 + 40 * 4,
+       [](nn::FineTuneOptions& o) {
+         o.guard = nn::Guard::folds;
+         o.guard_min_samples = 0;
+         o.guard_steps = 0.5;
+         o.guard_folds = 40;
+       }},
+      {"refitted on views that are not kept", 3 + 8 + 3,
+       [](nn::FineTuneOptions& o) {
+         o.fresh_views = o.refit = true;
+         o.refit_min_samples = 0;
+       }},
+      {"stopped early", 3 + 8,
+       [](nn::FineTuneOptions& o) {
+         o.holdout = 0.25;
+         o.holdout_min_samples = 0;
+         o.check_every = o.patience = 1;
+         o.backbone_rate = o.head_rate = 3;  // the hold-out can only get worse
+       }},
+  };
+  for (const Case& one : cases) {
+    CAPTURE(one.what);
+    nn::FineTuneOptions options = quick();
+    options.members = 1;
+    one.change(options);
+    Log log;
+    const auto result = nn::FineTuneTrainer(options).fit(*parent, set.round, log);
+    if (std::string_view(one.what) == "stopped early") CHECK(number(result.report, "steps") < 8);
+    REQUIRE(log.done_.size() >= 2);
+    CHECK(log.done_.front() == 0);
+    CHECK(log.done_.back() == one.total);
+    CHECK(std::all_of(log.totals_.begin(), log.totals_.end(),
+                      [&](index_t total) { return total == one.total; }));
+    CHECK(std::adjacent_find(log.done_.begin(), log.done_.end(), std::greater_equal<>()) ==
+          log.done_.end());
+  }
+}
+
 TEST_CASE("a training can be cancelled between batches") {
   class After final : public aift::Progress {
    public:

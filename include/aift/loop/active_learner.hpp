@@ -99,6 +99,11 @@ struct LearnerOptions {
 ///   learner.submit(labels);                                 // in the order of query.picks
 ///   learner.train(progress);
 ///
+/// With people, labels that candidates of the pool have beforehand are the start set: the first
+/// query() records them as round 0 (rule kStartSet), trains on them, and asks about the rest with
+/// the network that this gives; they count among labels and rounds. A simulation hides all labels
+/// of the pool instead.
+///
 /// Randomness is keyed by (seed, purpose, round, id); the pool is walked in the order of the ids,
 /// so that the order of a manifest changes nothing. Ties of scores go to the smaller id.
 ///
@@ -131,8 +136,8 @@ class ActiveLearner {
   /// Rounds until a rule fires.
   const StopReason& run(Progress& progress);
 
-  /// Chooses whom to ask about, or gives back the query that is open. throws ValueError after a
-  /// stop
+  /// Chooses whom to ask about, or gives back the query that is open; trains on the start set
+  /// before the first. throws ValueError after a stop
   const RoundRecord& query(Progress& progress);
   /// Answers the open query, one label per pick; kUnlabelled = cannot tell (never asked again).
   /// throws ShapeError, ValueError (no open query, answered already, a label outside [0, K))

@@ -15,6 +15,10 @@
 
 namespace aift {
 
+/// So many classes of a pick are kept with their mean probability: a record of a thousand classes
+/// stays as short as one of five.
+inline constexpr index_t kTopClasses = 5;
+
 /// One candidate that was asked for, and why.
 struct Pick {
   CandidateRef candidate;
@@ -24,12 +28,14 @@ struct Pick {
   double score = 0;             ///< NaN: the rule that picked it makes no score; also the next two
   double entropy = 0;           ///< nats
   double diversity = 0;         ///< nats
-  label_t dominant = kUnlabelled;  ///< class of the largest mean probability, when scored
+  label_t dominant = kUnlabelled;  ///< class of the largest mean probability of the patches
   std::vector<std::int32_t> kept;  ///< kept patches, most confident first; empty: not scored
   index_t patches = 0;             ///< q; 0: the model was not asked
-  std::vector<float>
-      probabilities;   ///< [q, K] of the model that picked; empty: of no trained model
-  std::string reason;  ///< one short sentence
+  /// Mean over all patches, of the trained model that picked: the kTopClasses largest, descending,
+  /// lowest class on a tie. Empty without such a model; also `probabilities`.
+  std::vector<std::pair<label_t, float>> top;
+  std::vector<float> probabilities;  ///< [q] of class `dominant`, patch by patch
+  std::string reason;                ///< one short sentence
 };
 
 /// Wall time of the parts of a round, seconds.
@@ -40,10 +46,14 @@ struct RoundTimes {
   double test = 0;
 };
 
+/// RoundRecord::rule of a round that nobody was asked in: labels that the data set brought.
+inline constexpr const char* kStartSet = "start set";
+
 /// One query, its labels, and the model they led to.
 struct RoundRecord {
   index_t round = 0;
-  std::string rule;         ///< what picked: a selector's name, or "random" or "imagenet" (first)
+  /// What picked: a selector's name, "random" or "imagenet" (first), or kStartSet.
+  std::string rule;
   std::vector<Pick> picks;  ///< best first
   index_t labels = 0;       ///< labels in all after this round
   /// A model was trained in this round. False where the labels to train on are all of one class:
@@ -112,11 +122,12 @@ struct RunState {
 };
 
 /// JSON text of a state and back. Keys are the names of the members above, except: `format` "aift
-/// run" and `version` 1 first; a pick's `candidate` is its index and `id` its hexadecimal id;
+/// run" and `version` 2 first; a pick's `candidate` is its index and `id` its hexadecimal id;
 /// `seed` is text; `fit` and `fingerprint` are lists of [name, value]; `times` is `seconds` {score,
-/// label, train, test}; `probabilities` is the flat [q K]; `stop` and `pending` may be null. NaN is
-/// written as null. Doubles come back exactly. throws IoError naming `name` when the text is no
-/// state or of an unknown version
+/// label, train, test}; `top` is a list of [class, mean]; `stop` and `pending` may be null. NaN is
+/// written as null. Doubles come back exactly. Version 1, whose `probabilities` were the flat [q
+/// K], is read as well. throws IoError naming `name` when the text is no state or of an unknown
+/// version
 [[nodiscard]] std::string to_json(const RunState& state);
 [[nodiscard]] RunState run_state_from_json(const std::string& text, const std::string& name);
 

@@ -58,6 +58,36 @@ struct ExpRange<float> {
 
 }  // namespace detail
 
+namespace detail {
+
+/// x = k ln 2 + r, and exp(r). `rounded` holds k in the lowest bits of its fraction.
+template <class L>
+struct ExpParts {
+  typename L::Real rounded;
+  typename L::Real y;
+};
+
+template <class L>
+AIFT_MATH ExpParts<L> exp_parts(typename L::Real x) noexcept {
+  using S = typename L::Scalar;
+  using F = Format<S>;
+  using R = ExpRange<S>;
+  // k = x / ln 2 to the nearest integer, both as a real number and in the bits of `rounded`.
+  const auto rounded = L::fma(x, L::real(R::kLog2E), L::real(R::kRound));
+  const auto k = rounded - L::real(R::kRound);
+  const auto high_part = L::fma(k, L::real(-F::kLn2High), x);  // exact
+  const auto low_part = k * L::real(F::kLn2Low);
+  const auto r = high_part - low_part;
+  const auto r2 = r * r;
+  const auto one = L::real(S{1});
+  const auto sum = one + high_part;
+  const auto rest = ((one - sum) + high_part) - low_part;
+  return {rounded,
+          sum + L::fma(r2, L::fma(r, exp_polynomial<L>(r, r2, S{}), L::real(S{0.5})), rest)};
+}
+
+}  // namespace detail
+
 /// Exponential over a lane type, all of its range: subnormal results rounded once more, 0 below,
 /// infinity above; NaN stays NaN.
 template <class L>
@@ -69,26 +99,30 @@ AIFT_MATH typename L::Real exp_lane(typename L::Real x) noexcept {
   const auto high = L::real(R::kHigh);
   x = L::select(L::less(x, low), low, x);
   x = L::select(L::less(high, x), high, x);
-  // k = x / ln 2 to the nearest integer, both as a real number and in the bits of `rounded`.
-  const auto rounded = L::fma(x, L::real(R::kLog2E), L::real(R::kRound));
-  const auto k = rounded - L::real(R::kRound);
-  const auto high_part = L::fma(k, L::real(-F::kLn2High), x);  // exact
-  const auto low_part = k * L::real(F::kLn2Low);
-  const auto r = high_part - low_part;
-  const auto r2 = r * r;
-  const auto one = L::real(S{1});
-  const auto sum = one + high_part;
-  const auto rest = ((one - sum) + high_part) - low_part;
-  const auto y =
-      sum + L::fma(r2, L::fma(r, detail::exp_polynomial<L>(r, r2, S{}), L::real(S{0.5})), rest);
+  const auto parts = detail::exp_parts<L>(x);
   // 2^k in two steps, the first of them exact: a subnormal result is rounded once.
-  const auto shifted = (L::to_bits(rounded) - L::bits(R::kRoundBits)) + L::bits(R::kShift);
+  const auto shifted = (L::to_bits(parts.rounded) - L::bits(R::kRoundBits)) + L::bits(R::kShift);
   const auto first = L::template shift_right<1>(shifted);
   const auto second = shifted - first;
   const auto to_scale = L::bits(F::kBias - R::kShift / 2);
   const auto scale1 = L::from_bits(L::template shift_left<F::kFraction>(first + to_scale));
   const auto scale2 = L::from_bits(L::template shift_left<F::kFraction>(second + to_scale));
-  return (y * scale1) * scale2;
+  return (parts.y * scale1) * scale2;
+}
+
+/// From here to 0 every result of exp is a normal number.
+template <class S>
+inline constexpr S kExpNormal = static_cast<S>(sizeof(S) == 8 ? -708.0 : -87.0);
+
+/// Exponential of x in [kExpNormal, 0]; anything else gives a meaningless number.
+/// error  as `exp`, with which it agrees bit for bit there
+template <class L>
+AIFT_MATH typename L::Real exp_normal_lane(typename L::Real x) noexcept {
+  const auto parts = detail::exp_parts<L>(x);
+  // The power of two goes into the exponent; above it the shift leaves nothing of `rounded`.
+  constexpr int kFraction = Format<typename L::Scalar>::kFraction;
+  return L::from_bits(L::to_bits(parts.y) +
+                      L::template shift_left<kFraction>(L::to_bits(parts.rounded)));
 }
 
 /// Exponential, the library's own: the same bits on every machine.

@@ -5,6 +5,7 @@
 
 #include <aift/core/settings.hpp>
 #include <aift/select/selector.hpp>
+#include <aift/select/top_b.hpp>
 
 namespace aift {
 
@@ -40,11 +41,6 @@ struct AcftPool {
 [[nodiscard]] std::vector<index_t> acft_draw(std::span<const double> scores, index_t budget,
                                              double omega,
                                              const std::function<double(index_t)>& uniform);
-
-/// Indices of the min(b, N) largest scores, descending, lowest index on a tie.
-/// throws ValueError: budget < 0, a NaN (naming the candidate)
-/// cost   O(N log b), memory O(b)
-[[nodiscard]] std::vector<index_t> top_b(std::span<const double> scores, index_t budget);
 
 /// One number per candidate from its patches, chunk by chunk; then a PickRule.
 class ScoreSelector : public Selector {

@@ -109,8 +109,9 @@ struct FineTuneOptions {
   index_t patience = 3;               ///< looks without a lower log loss before it stops
 
   // The guard. It hands back the probe when the tuned network is worse on held-out candidates by
-  // more than guard_tolerance and by more than guard_errors standard errors of the mean over folds:
-  // it is there for collapses, as small sets cannot show small differences. A tuned network that
+  // more than guard_tolerance and by more than guard_errors standard errors of the mean over folds
+  // (the larger one of their spread and a bootstrap over held-out groups): it is there for
+  // collapses, as small sets cannot show small differences. A tuned network that
   // contradicts the probe on the labelled views (logit_scale <= 0) is never kept.
   Guard guard = Guard::folds;
   GuardMetric guard_metric = GuardMetric::auc;
@@ -145,7 +146,16 @@ struct FineTuneResult {
 /// network's features are not destroyed by gradients of a random head. With few labels tuning can
 /// still lose; grouped folds of the labelled data say when.
 /// Works on models made by aift::nn (make_model, load_model, load_pretrained, ModuleModel).
-/// views   Purpose::probe as far as the augmenter has them, beyond that Purpose::training of the
+///
+/// TorchScript: only the logits of such a model are known, no stages and no head. What can be done
+/// with that is done: every parameter that requires a gradient in the file is trained from the
+/// logits, at backbone_rate, with the module in evaluation mode (statistics of batch norm frozen,
+/// no dropout); views, sampler, schedule, mix, hold-out and guard as always, the guard comparing
+/// with the parent as it is. Of the options, probe, continue_head, refit, calibrate, tune,
+/// head_rate, dropout, batch_norm, train_norms and frozen_stages have no effect. One output per
+/// class is needed, in the order of the classes. The result is TorchScript again. Frozen modules
+/// (torch.jit.freeze) have no parameters and are refused. views   Purpose::probe as far as the
+/// augmenter has them, beyond that Purpose::training of the
 ///         round; fresh ones Purpose::training
 /// parent  its head is the start where `continue_head` or the lack of a probe says so, and shape
 /// and
@@ -155,9 +165,12 @@ struct FineTuneResult {
 ///         loss_last, holdout_log_loss, best_step, mix, logit_scale, refit_l2, guard,
 ///         guard_probe_auc, guard_tuned_auc, guard_probe_log_loss, guard_tuned_log_loss,
 ///         seconds_views, seconds_probe, seconds_tune, seconds_guard, seconds
+/// progress  stage "train", once per fit from 0 to a total that is known at the start: rendered
+///         batches of views and training steps, those of the guard's folds included; never beyond
 /// result  bit-identical for the same inputs, machine, build and number of threads
 /// throws  ValueError (no samples, a label out of range, one class only, parent of another
-/// library),
+/// library, a TorchScript module without a trainable parameter or not in float32), ShapeError (a
+/// TorchScript module of another number of classes),
 ///         CancelledError between batches
 /// thread rule: one fit at a time per object; uses one worker thread for rendering
 class FineTuneTrainer final : public IncrementalTrainer {
@@ -169,6 +182,9 @@ class FineTuneTrainer final : public IncrementalTrainer {
   /// The same fit, with the models that the guard chose from.
   [[nodiscard]] FineTuneResult fit_all(const Model& parent, const TrainingRound& round,
                                        Progress& progress);
+  /// Refuses at once what fit() would refuse whatever the labels are. throws ValueError (a model of
+  /// another library, a TorchScript module without a trainable parameter or not in float32)
+  static void expect_trainable(const Model& parent);
   [[nodiscard]] const FineTuneOptions& options() const noexcept { return options_; }
 
  private:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "src/app/run_folder_guard.hpp"
+#include "src/app/torch/run_folder_guard.hpp"
 
 #include <system_error>
 

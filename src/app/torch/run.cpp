@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,16 +21,15 @@
 #include <aift/io/safetensors.hpp>
 #include <aift/loop/active_learner.hpp>
 #include <aift/select/registry.hpp>
-#if AIFT_WITH_TORCH
 #include <aift/torch/fine_tune_trainer.hpp>
 #include <aift/torch/models.hpp>
 #include <aift/torch/settings_guard.hpp>
-#endif
 
-#include "src/app/commands.hpp"
+#include "src/app/advice.hpp"
 #include "src/app/console.hpp"
-#include "src/app/run_config.hpp"
-#include "src/app/run_folder_guard.hpp"
+#include "src/app/run_command.hpp"
+#include "src/app/torch/commands.hpp"
+#include "src/app/torch/run_folder_guard.hpp"
 #include "src/io/view_fields.hpp"
 
 namespace aift::app {
@@ -39,40 +37,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct RunArguments {
-  std::string config;
-  std::string out;
-  bool resume = false;
-  bool force = false;
-  bool has_data = false;
-  std::vector<std::function<void(RunConfig&)>> changes;  ///< what the command line says, in order
-};
-
-/// Where the configuration starts: --config, the folder that is resumed, or the defaults.
-RunConfig configuration(const RunArguments& arguments) {
-  RunConfig config;
-  std::error_code error;
-  const fs::path own = fs::path(arguments.out) / "config.toml";
-  if (!arguments.config.empty()) {
-    config = read_run_config(arguments.config);
-  } else if (arguments.resume && fs::is_regular_file(own, error)) {
-    config = read_run_config(own);
-  }
-  for (const auto& change : arguments.changes)
-    change(config);
-  AIFT_EXPECT(
-      !arguments.resume || !config.data.empty(), IoError,
-      "{} holds no run to resume (no config.toml); check --out, or begin a new run with --data.",
-      arguments.out);
-  config.validate();
-  return config;
-}
-
 std::string absolute(const std::string& path) {
   return fs::absolute(path).lexically_normal().string();
 }
-
-#if AIFT_WITH_TORCH
 
 /// More broken images than this are counted and not named.
 constexpr std::size_t kMaxNamed = 20;
@@ -100,6 +67,7 @@ struct Network {
   std::string architecture;
   fs::path weights;         ///< empty: untrained
   std::string description;  ///< for the fingerprint
+  bool script = false;      ///< `weights` is a TorchScript file
 };
 
 /// Finds what --model and --weights name without loading it. Fills config.weights.
@@ -119,10 +87,17 @@ Network find_network(RunConfig& config) {
         fs::is_regular_file(config.model, error), IoError,
         "--model {} is not there; give a file or one of the names that `aift models` lists.",
         config.model);
-    AIFT_EXPECT(fs::path(config.model).extension() == ".safetensors", ValueError,
-                "--model {} is no safetensors file, and a TorchScript file can predict but not be "
-                "fine-tuned; give one of the names that `aift models` lists, with --weights.",
-                config.model);
+    network.weights = config.model;
+    network.description = content_of(config.model);
+    if (fs::path(config.model).extension() != ".safetensors") {
+      AIFT_EXPECT(
+          config.first != "imagenet", ValueError,
+          "--first imagenet needs a network with ImageNet's classes; the TorchScript file {} "
+          "has those of the data. Take --first random.",
+          config.model);
+      network.script = true;
+      return network;
+    }
     const auto metadata = io::read_safetensors(config.model).metadata();
     const auto at = metadata.find("architecture");
     AIFT_EXPECT(at != metadata.end(), IoError,
@@ -130,8 +105,6 @@ Network find_network(RunConfig& config) {
                 "file to --weights.",
                 config.model);
     network.architecture = nn::architecture(at->second).name;
-    network.weights = config.model;
-    network.description = content_of(config.model);
     return network;
   }
   network.architecture = nn::architecture(config.model).name;
@@ -157,6 +130,14 @@ Network find_network(RunConfig& config) {
 std::unique_ptr<Model> load_network(const RunConfig& config, const Network& network,
                                     const std::vector<std::string>& class_names) {
   const auto classes = static_cast<index_t>(class_names.size());
+  if (network.script) {
+    std::unique_ptr<Model> model = nn::load_model(config.model, {.input_size = config.input_size});
+    AIFT_EXPECT(model->info().classes == classes, ShapeError,
+                "--model {} gives {} logits per image, and the data has {} classes; a TorchScript "
+                "file needs one output per class of the data, in their order.",
+                config.model, model->info().classes, classes);
+    return nn::with_class_names(*model, class_names);
+  }
   std::unique_ptr<Model> model =
       network.weights.empty()
           ? nn::make_model(network.architecture, classes, config.input_size, config.seed)
@@ -270,6 +251,7 @@ void run_to_end(const RunArguments& arguments, bool& begun) {
   ConsoleProgress progress;
   std::optional<ActiveLearner> learner;
   const auto model = load_network(config, network, data.class_names);
+  nn::FineTuneTrainer::expect_trainable(*model);
   const ImageAugmenter augmenter(config.augment_options(model->info().input));
   std::unique_ptr<Model> first_model;
   std::optional<ImageAugmenter> first_augmenter;
@@ -338,6 +320,9 @@ void run_to_end(const RunArguments& arguments, bool& begun) {
   learner.emplace(std::move(options), progress);
   folder.keep();
   begun = true;
+  if (const auto warning = single_view_warning(*selector, config.scoring_views)) {
+    progress.note(*warning);
+  }
   if (!new_run) folder.write_config(to_toml(config));  // rounds and stopping rules may be others
 
   const fs::path report = out / "report.html";
@@ -374,6 +359,8 @@ void run_to_end(const RunArguments& arguments, bool& begun) {
   fmt::print("report: {}\n", report.string());
 }
 
+}  // namespace
+
 void run(const RunArguments& arguments) {
   bool begun = false;
   try {
@@ -385,186 +372,6 @@ void run(const RunArguments& arguments) {
                             arguments.out)
               : std::string("interrupted before the run began; nothing was written."));
   }
-}
-
-#else
-
-void run(const RunArguments& arguments) {
-  (void)configuration(arguments);
-  throw ValueError(
-      "This aift was built without LibTorch and cannot train; configure with -DAIFT_BUILD_TORCH=ON "
-      "where LibTorch is.");
-}
-
-#endif
-
-}  // namespace
-
-void add_run_command(CLI::App& app) {
-  auto* command = app.add_subcommand(
-      "run",
-      "The whole loop: score, ask, fine-tune, test, round by round, from a labelled data set");
-  auto arguments = std::make_shared<RunArguments>();
-  const RunConfig defaults;
-
-  const auto add = [&]<class T>(const std::string& name, T RunConfig::*member,
-                                const std::string& help, const std::string& type) {
-    auto* option = command->add_option_function<T>(
-        name,
-        [arguments, member](const T& value) {
-          arguments->changes.push_back(
-              [member, value](RunConfig& config) { config.*member = value; });
-        },
-        help);
-    option->type_name(type);
-    if constexpr (!std::is_same_v<T, std::vector<std::string>>) option->take_last();
-    if constexpr (std::is_unsigned_v<T>) {  // CLI11 would wrap a negative number
-      option->check([](const std::string& text) {
-        return text.starts_with('-') ? fmt::format("must be at least 0; got '{}'", text) : "";
-      });
-      option->type_name(type);  // check() had put its own in
-    }
-    if constexpr (std::is_arithmetic_v<T>) {
-      option->default_str(fmt::format("{}", defaults.*member));
-    } else if constexpr (std::is_same_v<T, std::string>) {
-      if (!(defaults.*member).empty()) option->default_str(defaults.*member);
-    }
-    return option;
-  };
-  const auto add_assignments = [&](const std::string& name, const std::string& help, auto apply) {
-    command
-        ->add_option_function<std::vector<std::string>>(
-            name,
-            [arguments, apply](const std::vector<std::string>& values) {
-              arguments->changes.push_back([apply, values](RunConfig& config) {
-                for (const std::string& value : values)
-                  apply(config, value);
-              });
-            },
-            help)
-        ->type_name("KEY=VALUE")
-        ->expected(1)
-        ->take_all();
-  };
-
-  const char* group = "What is learnt from";
-  add("--data", &RunConfig::data, "manifest.csv, or a folder of class folders", "PATH")
-      ->group(group)
-      ->each([arguments](const std::string&) { arguments->has_data = true; });
-  add("--classes", &RunConfig::classes,
-      "Classes in this order, a,b,...; by default from the labels", "NAMES")
-      ->delimiter(',')
-      ->group(group);
-  add("--test-share", &RunConfig::test_share,
-      "Share of the groups to test on, where the manifest has no split", "SHARE")
-      ->group(group);
-  add("--max-bad", &RunConfig::max_bad, "More unreadable images than this share stop the run",
-      "SHARE")
-      ->group(group);
-  command
-      ->add_flag_function(
-          "--synthetic",
-          [arguments](std::int64_t) {
-            arguments->changes.push_back([](RunConfig& config) { config.synthetic = true; });
-          },
-          "The images are generated: the report says so")
-      ->group(group);
-
-  group = "Who learns";
-  add("--model", &RunConfig::model,
-      "A name that `aift models` lists, or a .safetensors file of such a network", "NAME|FILE")
-      ->group(group);
-  add("--weights", &RunConfig::weights,
-      "imagenet, none or a .safetensors file; by default imagenet", "NAME|FILE")
-      ->group(group);
-  add("--input-size", &RunConfig::input_size, "Pixels of the network's input; 0: the model's own",
-      "PIXELS")
-      ->group(group);
-  add("--start", &RunConfig::start, "Where each round starts: scratch, pretrained, current", "WORD")
-      ->group(group);
-  add("--train-set", &RunConfig::train_set, "What each round trains on: new, all, hard", "WORD")
-      ->group(group);
-  add_assignments(
-      "--train", "An option of the training recipe, e.g. steps=100",
-      [](RunConfig& config, const std::string& value) { set_option(config.train_options, value); });
-  command->get_option("--train")->group(group);
-  command
-      ->add_flag_function(
-          "--no-guard",
-          [arguments](std::int64_t) {
-            arguments->changes.push_back(
-                [](RunConfig& config) { config.train_options["guard"] = "off"; });
-          },
-          "Never hand back the linear probe in the place of the tuned network")
-      ->group(group);
-
-  group = "Who is asked about";
-  add("--selector", &RunConfig::selector, "Strategy that picks", "NAME")->group(group);
-  add_assignments("--set", "An option of the selector, e.g. alpha=0.5",
-                  [](RunConfig& config, const std::string& value) {
-                    set_option(config.selector_options, value);
-                  });
-  command->get_option("--set")->group(group);
-  add("--first", &RunConfig::first, "First batch: random, imagenet", "WORD")->group(group);
-  add("--views", &RunConfig::scoring_views, "Augmented views per image when the pool is scored",
-      "N")
-      ->group(group);
-  add_assignments(
-      "--augment", "orientation=any|upright, or a range of the views, e.g. rotation_deg=20",
-      [](RunConfig& config, const std::string& value) { config.set_view_option(value); });
-  command->get_option("--augment")->group(group);
-
-  group = "How long";
-  add("--budget", &RunConfig::budget, "Labels per round", "N")->group(group);
-  add("--rounds", &RunConfig::rounds, "Rounds, the first batch counted; 0: no limit", "N")
-      ->group(group);
-  add("--max-labels", &RunConfig::max_labels, "Labels in all; 0: no limit", "N")->group(group);
-  add("--target-auc", &RunConfig::target_auc,
-      "Stop at this AUC on the test images; 0: no such rule", "AUC")
-      ->group(group);
-  add("--patience", &RunConfig::patience,
-      "Stop after so many rounds without a gain in AUC; 0: no such rule", "N")
-      ->group(group);
-  add("--already-right", &RunConfig::already_right,
-      "Stop when the model had every new image right for so many rounds; 0: no such rule", "N")
-      ->group(group);
-
-  group = "How";
-  add("--seed", &RunConfig::seed, "Fixes every random choice", "N")->group(group);
-  add("--threads", &RunConfig::threads, "Threads of the network; 0: all", "N")->group(group);
-  add("--workers", &RunConfig::workers, "Threads that decode and augment beside it", "N")
-      ->group(group);
-  add("--batch", &RunConfig::batch, "Patches per forward pass", "N")->group(group);
-  add("--test-views", &RunConfig::test_views, "Views per test image, averaged", "N")->group(group);
-
-  group = "Where to";
-  command->add_option("--out", arguments->out, "Folder of the run, new or empty")
-      ->required()
-      ->type_name("FOLDER")
-      ->group(group);
-  command
-      ->add_option("--config", arguments->config,
-                   "config.toml of a run: the same again; further options change it")
-      ->type_name("FILE")
-      ->group(group);
-  command->add_flag("--resume", arguments->resume, "Go on with the run in --out")->group(group);
-  command
-      ->add_flag("--force", arguments->force,
-                 "Resume although machine, build, data or options differ")
-      ->group(group);
-
-  command->footer(
-      "Examples:\n"
-      "  aift run --data polyps/manifest.csv --model efficientnet_lite0 --weights imagenet \\\n"
-      "           --selector aift --set alpha=0.5 --budget 20 --rounds 6 --seed 1 --out "
-      "runs/first\n"
-      "  aift run --resume --rounds 10 --out runs/first\n"
-      "  aift run --config runs/first/config.toml --selector random --out runs/random\n"
-      "\n"
-      "The folder holds config.toml, state.json, curve.csv, picks.csv, times.csv, one model per "
-      "round\n"
-      "and report.html. Interrupted or killed at any moment, a run goes on with --resume.");
-  command->callback([arguments] { run(*arguments); });
 }
 
 }  // namespace aift::app

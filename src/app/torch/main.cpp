@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// The program `aift-torch`: the commands of `aift` that need LibTorch. `aift` starts it.
+#include "src/app/commands.hpp"
+#include "src/app/program.hpp"
+#include "src/app/torch/commands.hpp"
+
+int main(int argc, char** argv) {
+  using namespace aift::app;
+  return run_program(argc, argv, [](CLI::App& app) {
+    add_run_command(app, run);
+    add_models_command(app, list_architectures);
+  });
+}
