@@ -21,7 +21,7 @@ DevicePredictions good() {
   return DevicePredictions::dense(kValues, 4, 6, 2, PredictionKind::probabilities);
 }
 
-void score(const DevicePredictions& predictions) {
+void queue(const DevicePredictions& predictions) {
   double out[4];
   cuda::ScoreOutputs outputs;
   outputs.score = {out, 4};
@@ -33,32 +33,32 @@ void score(const DevicePredictions& predictions) {
 TEST_CASE("operators on a GPU refuse shapes at the call") {
   DevicePredictions p = good();
   p.classes = 1;
-  CHECK_THROWS_WITH(score(p), ContainsSubstring("at least 2 classes; got 1"));
+  CHECK_THROWS_WITH(queue(p), ContainsSubstring("at least 2 classes; got 1"));
   p = good();
   p.patches = p.most_patches = 0;
-  CHECK_THROWS_WITH(score(p), ContainsSubstring("at least one patch"));
+  CHECK_THROWS_WITH(queue(p), ContainsSubstring("at least one patch"));
   p = good();
   p.rows = 23;
-  CHECK_THROWS_WITH(score(p), ContainsSubstring("need as many rows; got 23"));
+  CHECK_THROWS_WITH(queue(p), ContainsSubstring("need as many rows; got 23"));
   p = good();
   p.candidates = -1;
-  CHECK_THROWS_WITH(score(p), ContainsSubstring("must not be negative"));
+  CHECK_THROWS_WITH(queue(p), ContainsSubstring("must not be negative"));
   p = DevicePredictions::dense(kValues, std::numeric_limits<index_t>::max() / 2, 6, 2,
                                PredictionKind::probabilities);
-  CHECK_THROWS_AS(score(p), ShapeError);
+  CHECK_THROWS_AS(queue(p), ShapeError);
   p = DevicePredictions::dense(kValues, index_t{1} << 39, index_t{1} << 20, 2,
                                PredictionKind::probabilities);
-  CHECK_THROWS_AS(score(p), ShapeError);
+  CHECK_THROWS_AS(queue(p), ShapeError);
   p = good();
   p.values = nullptr;
-  CHECK_THROWS_WITH(score(p), ContainsSubstring("got a null pointer"));
+  CHECK_THROWS_WITH(queue(p), ContainsSubstring("got a null pointer"));
   p = good();
   p.values = reinterpret_cast<const char*>(kValues) + 1;
-  CHECK_THROWS_WITH(score(p), ContainsSubstring("aligned to 4 bytes"));
+  CHECK_THROWS_WITH(queue(p), ContainsSubstring("aligned to 4 bytes"));
   const index_t offsets[] = {0, 6, 12};
   p = good();
   p.offsets = offsets;
-  CHECK_THROWS_WITH(score(p), ContainsSubstring("either dense"));
+  CHECK_THROWS_WITH(queue(p), ContainsSubstring("either dense"));
   ScoreOptions options;
   options.alpha = 0;
   CHECK_THROWS_AS(cuda::score_workspace_bytes(good(), options), ValueError);
@@ -67,7 +67,7 @@ TEST_CASE("operators on a GPU refuse shapes at the call") {
 TEST_CASE("no candidates, no work: not even a device is needed") {
   DevicePredictions p;
   p.classes = 2;
-  CHECK_NOTHROW(score(p));
+  CHECK_NOTHROW(queue(p));
   CHECK(cuda::score_workspace_bytes(p, {}) == 0);
   CHECK_NOTHROW(cuda::majority_async(p, {}, {}, nullptr, {}, nullptr));
   CHECK_NOTHROW(cuda::matrix_async(p, {}, {}, nullptr, {}, nullptr));
