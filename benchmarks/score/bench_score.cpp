@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include <aift/core/rng.hpp>
 #include <aift/score/scores.hpp>
 
@@ -144,10 +146,8 @@ void print(const Shape& shape, const std::string& what, double alpha, const Timi
 
 int main(int argc, char** argv) {
   const int repetitions = argc > 1 ? std::max(3, std::atoi(argv[1])) : 15;
-  const bool quick = score::detail::best_engine() !=
-                     static_cast<score::detail::Engine>(score::detail::run_baseline);
   std::printf("{\"engine\": \"%s\", \"repetitions\": %d, \"threads\": 1}\n",
-              quick ? "avx2" : "baseline", repetitions);
+              score::detail::best_engine().name, repetitions);
   for (const Shape& shape : {Shape{20000, 36, 2}, Shape{2000, 36, 10}, Shape{200, 36, 1000}}) {
     const Input input = make_input(shape);
     const auto p32 =
@@ -187,20 +187,14 @@ int main(int argc, char** argv) {
       run("single, bf16 logits", dense(z16.data(), PredictionKind::logits), Precision::single,
           alpha, z16.size() * 2);
     }
-    // The same without FMA instructions: what a CPU without them pays.
-    ScoreOptions options;
-    options.alpha = 1;
-    score::detail::Job job;
-    job.chunk = dense(p32.data(), PredictionKind::probabilities);
-    job.options = options;
-    job.most_patches = shape.patches;
-    job.score = sink.data();
-    std::vector<std::byte> scratch(score::detail::scratch_bytes(job) + 64);
-    void* start = scratch.data();
-    std::size_t space = scratch.size();
-    job.scratch = static_cast<std::byte*>(std::align(64, space - 64, start, space));
-    print(shape, "double, f32 probabilities, baseline engine", 1,
-          time(3, [&] { (void)score::detail::run_baseline(job); }), p32.size() * 4, reference.median);
+    // The same with the other instruction sets of this CPU.
+    for (const score::detail::Engine* engine : score::detail::engines()) {
+      setenv("AIFT_SIMD", engine->name, 1);
+      const std::string name = fmt::format("double, f32 probabilities, {}", engine->name);
+      run(name, dense(p32.data(), PredictionKind::probabilities), Precision::double_, 1,
+          p32.size() * 4);
+    }
+    unsetenv("AIFT_SIMD");
   }
   return 0;
 }

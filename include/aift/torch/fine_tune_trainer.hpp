@@ -120,7 +120,7 @@ struct FineTuneOptions {
   double guard_steps = 0.6;  ///< steps in each fold, as a share of those of the training
   index_t guard_views = 1;   ///< views of a held-out candidate that are looked at
   double guard_tolerance = 0.02;
-  double guard_errors = 2;
+  double guard_errors = 3;
 
   /// keys: the field names above; enumerations by name. throws ValueError
   [[nodiscard]] static FineTuneOptions from(const Settings& settings);
