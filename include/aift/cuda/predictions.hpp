@@ -10,9 +10,8 @@ namespace aift::cuda {
 /// ragged chunk lie in device memory too: the host never reads them, kernels check them.
 ///
 /// values        row-major [rows, classes], aligned to the element type
-/// offsets       device memory, N + 1 row numbers, strictly increasing, last `rows`; null when
-/// dense most_patches  upper bound of q_i (ragged); a candidate that exceeds it is refused in the
-/// status
+/// offsets       device memory, N + 1 row numbers, strictly increasing, last `rows`; null when dense
+/// most_patches  upper bound of q_i (ragged); a candidate that exceeds it is refused in the status
 struct DevicePredictions {
   const void* values = nullptr;
   DType dtype = DType::f64;

@@ -35,8 +35,7 @@ class RenderTable {
 
   /// batch   as BatchRenderer, but the `data` of an image is a device address (of any alignment)
   /// throws  ShapeError (offsets, empty image, stride, format), ValueError (plan); the table is
-  /// then
-  ///         of no use
+  ///         then of no use
   void prepare(const RenderBatch& batch, const PatchFormat& format);
 
   /// What is copied to the device; valid until the next prepare.
@@ -59,8 +58,7 @@ class RenderTable {
 ///
 /// device_table  a copy of table.bytes() in device memory, aligned to 8 bytes, complete when the
 ///               stream gets here
-/// out           data in device memory, aligned to its type (16 bytes for f32 and 8 for f16 and
-/// bf16
+/// out           data in device memory, aligned to its type (16 bytes for f32 and 8 for f16 and bf16
 ///               make it quicker, with a width that is a multiple of 4); type, layout; the format
 ///               must be the table's
 /// workspace     render_workspace_bytes(table), aligned to 256 bytes; free again when the stream is

@@ -20,8 +20,7 @@
 ///   status     one word in device memory, set to clean by `reset_async`; the first offending
 ///              candidate is written there and what was computed is then of no use: `check` throws
 ///   N = 0      returns at once, and nothing is looked at
-///   checked    at the call, what the host can see: null, alignment, host memory where device
-///   memory
+///   checked    at the call, what the host can see: null, alignment, host memory where device memory
 ///              is needed, sizes, K < 2, q < 1, options. ShapeError, ValueError, DeviceError
 ///   limits     q up to 2^20 patches, K up to 10,000 in practice (any that memory holds)
 ///   thread     safe: no state

@@ -111,8 +111,7 @@ struct LearnerOptions {
 ///           file having been flushed before; curve.csv, picks.csv and times.csv follow from it.
 ///           Killed anywhere, resumed: the same bytes in curve.csv and picks.csv
 /// memory    a ScoreTable: at most 64 bytes per candidate, plus mean probabilities (8 K) and
-/// features
-///           (4 d) when the selector needs them
+///           features (4 d) when the selector needs them
 /// errors    every exception leaves the last committed state, in the folder and in the object;
 ///           the call may be repeated
 /// thread rule: one call at a time per object

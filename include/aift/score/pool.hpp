@@ -38,8 +38,7 @@ using NextChunk = std::function<bool(PatchPredictions& chunk)>;
 /// The same for predictions that lie behind one pointer, such as a memory-mapped file.
 ///
 /// chunk_bytes  predictions that are read at a time, at least one candidate
-/// scored       called behind each chunk with its first candidate and their number: the place to
-/// let
+/// scored       called behind each chunk with its first candidate and their number: the place to let
 ///              mapped pages go
 [[nodiscard]] ScoreTable score_pool(
     const PatchPredictions& all, const PoolScoring& how, index_t chunk_bytes = index_t{8} << 20,

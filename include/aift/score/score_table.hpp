@@ -19,12 +19,12 @@ struct ScoreRequest {
 
 /// One row per candidate, memory O(N): the result of scoring and the input of picking.
 ///
-/// Chunks are appended one after another (`append`), so a pool never has to be in memory as a
-/// whole. score     what the selector ranks by; larger = label first entropy   nats, over the kept
-/// patches, aggregated as the options say diversity nats, over pairs of kept patches, counted as
-/// the options say; never negative dominant  class of the largest mean probability over *all*
-/// patches, lowest index on a tie kept      patch numbers within the candidate, most confident
-/// first (lowest index on a tie)
+/// Chunks are appended one after another (`append`), so a pool never has to be in memory as a whole.
+/// score      what the selector ranks by; larger = label first
+/// entropy    nats, over the kept patches, aggregated as the options say
+/// diversity  nats, over pairs of kept patches, counted as the options say; never negative
+/// dominant   class of the largest mean probability over *all* patches, lowest index on a tie
+/// kept       patch numbers within the candidate, most confident first (lowest index on a tie)
 struct ScoreTable {
   ScoreRequest request;
   PredictionKind form = PredictionKind::probabilities;  ///< which of the two formulas made it

@@ -154,12 +154,12 @@ struct FineTuneResult {
 /// with the parent as it is. Of the options, probe, continue_head, refit, calibrate, tune,
 /// head_rate, dropout, batch_norm, train_norms and frozen_stages have no effect. One output per
 /// class is needed, in the order of the classes. The result is TorchScript again. Frozen modules
-/// (torch.jit.freeze) have no parameters and are refused. views   Purpose::probe as far as the
-/// augmenter has them, beyond that Purpose::training of the
+/// (torch.jit.freeze) have no parameters and are refused.
+///
+/// views   Purpose::probe as far as the augmenter has them, beyond that Purpose::training of the
 ///         round; fresh ones Purpose::training
 /// parent  its head is the start where `continue_head` or the lack of a probe says so, and shape
-/// and
-///         class names agree
+///         and class names agree
 /// report  facts, in this order where they apply: samples, views, frozen_stages, probe_l2,
 ///         probe_log_loss (cross-validated), start (probe, parent), members, steps, loss_first,
 ///         loss_last, holdout_log_loss, best_step, mix, logit_scale, refit_l2, guard,
@@ -168,10 +168,9 @@ struct FineTuneResult {
 /// progress  stage "train", once per fit from 0 to a total that is known at the start: rendered
 ///         batches of views and training steps, those of the guard's folds included; never beyond
 /// result  bit-identical for the same inputs, machine, build and number of threads
-/// throws  ValueError (no samples, a label out of range, one class only, parent of another
-/// library, a TorchScript module without a trainable parameter or not in float32), ShapeError (a
-/// TorchScript module of another number of classes),
-///         CancelledError between batches
+/// throws  ValueError (no samples, a label out of range, one class only, parent of another library,
+///         a TorchScript module without a trainable parameter or not in float32), ShapeError (a
+///         TorchScript module of another number of classes), CancelledError between batches
 /// thread rule: one fit at a time per object; uses one worker thread for rendering
 class FineTuneTrainer final : public IncrementalTrainer {
  public:

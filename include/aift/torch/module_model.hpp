@@ -53,8 +53,7 @@ void copy_tensors(const Network& from, Network& to, bool head = true);
 /// A Network as a Model: prediction, files, copies.
 ///
 /// file  safetensors: every parameter and buffer under its name, metadata aift_format,
-/// aift_version,
-///       architecture, classes, class_name_<k>, input_channels, input_height, input_width,
+///       aift_version, architecture, classes, class_name_<k>, input_channels, input_height, input_width,
 ///       input_mean, input_std, fits. load_model reads it when the architecture is one of the
 ///       library; with a network of your own, make it and call load_tensors.
 /// thread rule: one call at a time per object
