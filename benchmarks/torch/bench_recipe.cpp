@@ -118,7 +118,8 @@ int run(int argc, char** argv) {
   // What an earlier call has done.
   const std::string header =
       "seed,labels,probe_auc,tuned_auc,guarded_auc,guard,probe_log_loss,tuned_log_loss,"
-      "probe_accuracy,tuned_accuracy,guard_probe_auc,guard_tuned_auc,l2,steps,loss_last,logit_scale,seconds_views,"
+      "probe_accuracy,tuned_accuracy,guard_probe_auc,guard_tuned_auc,l2,steps,loss_last,logit_"
+      "scale,seconds_views,"
       "seconds_probe,seconds_tune,seconds_guard";
   std::map<std::pair<index_t, index_t>, Row> rows;
   {

@@ -843,29 +843,72 @@ inline void carve_within(Carver& carver, const Job& job, Within<S>& s) {
   carver.take(s.kept, q);
 }
 
+/// The predictions of a candidate, whatever their type.
+struct Input {
+  DType dtype;
+  const std::byte* values;  // [q, classes]
+  index_t classes;
+};
+
+/// Value `at` of a row.
+template <class T>
+AIFT_MATH T value_of(const Input& input, index_t row, index_t at) {
+  const index_t n = row * input.classes + at;
+  switch (input.dtype) {
+    case DType::f64:
+      return convert<double, T>(reinterpret_cast<const double*>(input.values)[n]);
+    case DType::f32:
+      return convert<float, T>(reinterpret_cast<const float*>(input.values)[n]);
+    case DType::f16:
+      return convert<half_t, T>(reinterpret_cast<const half_t*>(input.values)[n]);
+    case DType::bf16:
+      break;
+  }
+  return convert<bfloat16_t, T>(reinterpret_cast<const bfloat16_t*>(input.values)[n]);
+}
+
 /// kClassLanes values of a row from class `at` on, in registers; `pad` behind the last class.
-template <class S, class In>
-AIFT_MATH void load_tile(const In* row, index_t at, index_t classes, typename S::Scalar pad,
+template <class S>
+AIFT_MATH void load_tile(const Input& input, index_t row, index_t at, typename S::Scalar pad,
                          typename S::Real (&tile)[math::kClassLanes / S::kLanes]) {
   using T = typename S::Scalar;
   constexpr int kRegisters = math::kClassLanes / S::kLanes;
-  if (at + math::kClassLanes <= classes) {
-#pragma GCC unroll 8
+  if (at + math::kClassLanes > input.classes) {
+    T values[math::kClassLanes];
+    for (index_t a = 0; a < math::kClassLanes; ++a)
+      values[a] = at + a < input.classes ? value_of<T>(input, row, at + a) : pad;
     for (int r = 0; r < kRegisters; ++r)
-      tile[r] = S::load_converted(row + at + r * S::kLanes);
+      tile[r] = S::load(values + r * S::kLanes);
     return;
   }
-  T values[math::kClassLanes];
-  for (index_t a = 0; a < math::kClassLanes; ++a)
-    values[a] = at + a < classes ? convert<In, T>(row[at + a]) : pad;
-  for (int r = 0; r < kRegisters; ++r)
-    tile[r] = S::load(values + r * S::kLanes);
+  const index_t n = row * input.classes + at;
+  const auto as = [&]<class In>(In) {
+    const In* from = reinterpret_cast<const In*>(input.values) + n;
+#pragma GCC unroll 8
+    for (int r = 0; r < kRegisters; ++r)
+      tile[r] = S::load_converted(from + r * S::kLanes);
+  };
+  switch (input.dtype) {
+    case DType::f64:
+      as(double{});
+      break;
+    case DType::f32:
+      as(float{});
+      break;
+    case DType::f16:
+      as(half_t{});
+      break;
+    case DType::bf16:
+      as(bfloat16_t{});
+      break;
+  }
 }
 
 /// Largest logits, exp(w), 1 / (1 + r) and log1p(r) of all patches; false for one that is not
 /// finite.
-template <class S, class In>
-inline bool softmax_within(const In* z, index_t q, index_t classes, Within<S>& s) {
+template <class S>
+inline bool softmax_within(const Input& input, index_t q, Within<S>& s) {
+  const index_t classes = input.classes;
   using T = typename S::Scalar;
   using V = typename S::Real;
   using Bits = typename S::Bits;
@@ -884,7 +927,6 @@ inline bool softmax_within(const In* z, index_t q, index_t classes, Within<S>& s
     numbers[lane] = static_cast<typename S::Word>(lane);
   __builtin_memcpy(&step, numbers, sizeof step);
   for (index_t j = 0; j < q; ++j) {
-    const In* const row = z + j * classes;
     V best[kRegisters];
     V least[kRegisters];
     Bits where[kRegisters];
@@ -895,7 +937,7 @@ inline bool softmax_within(const In* z, index_t q, index_t classes, Within<S>& s
     }
     for (index_t at = 0; at < classes; at += math::kClassLanes) {
       V x[kRegisters];
-      load_tile<S>(row, at, classes, convert<In, T>(row[at]), x);  // changes none of the three
+      load_tile<S>(input, j, at, value_of<T>(input, j, at), x);  // changes none of the three
 #pragma GCC unroll 8
       for (int r = 0; r < kRegisters; ++r) {
         finite[r] = S::fma(x[r], zero, finite[r]);
@@ -924,7 +966,7 @@ inline bool softmax_within(const In* z, index_t q, index_t classes, Within<S>& s
     const V shift = S::real(top);
     const auto exponential = [&]<bool kNarrow>(std::bool_constant<kNarrow>, index_t at) {
       V x[kRegisters];
-      load_tile<S>(row, at, classes, std::numeric_limits<T>::lowest(), x);
+      load_tile<S>(input, j, at, std::numeric_limits<T>::lowest(), x);
 #pragma GCC unroll 8
       for (int r = 0; r < kRegisters; ++r) {
         V w = x[r] - shift;
@@ -976,24 +1018,23 @@ inline bool softmax_within(const In* z, index_t q, index_t classes, Within<S>& s
 }
 
 /// Reads P of a patch, and V (its logarithm or w).
-template <class S, class In, bool kLogits>
+template <class S, bool kLogits>
 struct Rows {
   using T = typename S::Scalar;
   using V = typename S::Real;
   static constexpr int kRegisters = math::kClassLanes / S::kLanes;
-  const In* first;
-  index_t classes;
+  const Input& input;
   const Within<S>& s;
 
   AIFT_MATH void probabilities(index_t row, index_t at, V (&p)[kRegisters]) const {
     if constexpr (kLogits) {
-      const T* e = s.exps + row * padded(classes, math::kClassLanes) + at;
+      const T* e = s.exps + row * padded(input.classes, math::kClassLanes) + at;
       const V inverse = S::real(s.inverse[row]);
 #pragma GCC unroll 8
       for (int r = 0; r < kRegisters; ++r)
         p[r] = S::load(e + r * S::kLanes) * inverse;
     } else {
-      load_tile<S>(first + row * classes, at, classes, T{0}, p);
+      load_tile<S>(input, row, at, T{0}, p);
     }
   }
   template <bool kNormal>
@@ -1002,7 +1043,7 @@ struct Rows {
     if constexpr (kLogits) {
       const V floor = S::real(kFloor<T>);
       const V shift = S::real(s.largest[row]);
-      load_tile<S>(first + row * classes, at, classes, std::numeric_limits<T>::lowest(), v);
+      load_tile<S>(input, row, at, std::numeric_limits<T>::lowest(), v);
 #pragma GCC unroll 8
       for (int r = 0; r < kRegisters; ++r) {
         const V w = v[r] - shift;
@@ -1017,7 +1058,7 @@ struct Rows {
 };
 
 /// One candidate; false when its predictions are refused.
-template <class S, class In, bool kLogits, bool kNormal>
+template <class S, bool kLogits, bool kNormal>
 inline bool score_candidate(const Job& job, index_t i, Within<S>& s) {
   using T = typename S::Scalar;
   using V = typename S::Real;
@@ -1032,12 +1073,15 @@ inline bool score_candidate(const Job& job, index_t i, Within<S>& s) {
   const T tolerance = static_cast<T>(job.chunk.dtype == DType::bf16 ? 1e-2 : 1e-3);
   const V zero = S::real(T{0});
   const V eps = S::real(eps_value);
-  const In* const input =
-      static_cast<const In*>(job.chunk.values) + job.chunk.row_begin(i) * classes;
+  const Input input{
+      job.chunk.dtype,
+      static_cast<const std::byte*>(job.chunk.values) +
+          static_cast<std::size_t>(job.chunk.row_begin(i) * classes) * bytes_of(job.chunk.dtype),
+      classes};
   if constexpr (kLogits) {
-    if (!softmax_within<S>(input, q, classes, s)) return false;
+    if (!softmax_within<S>(input, q, s)) return false;
   }
-  const Rows<S, In, kLogits> rows{input, classes, s};
+  const Rows<S, kLogits> rows{input, s};
 
   // All patches: class sums and, of probabilities, checks. With every patch kept this pass is left
   // out and done by the next one.
@@ -1110,7 +1154,7 @@ inline bool score_candidate(const Job& job, index_t i, Within<S>& s) {
       if constexpr (kLogits) {
         s.confidence[j] = s.exps[j * padded(classes, kTile) + dominant] * s.inverse[j];
       } else {
-        s.confidence[j] = convert<In, T>(input[j * classes + dominant]);
+        s.confidence[j] = value_of<T>(input, j, dominant);
       }
     }
     if (m == q) {
@@ -1241,27 +1285,14 @@ template <class S>
 inline bool score_within(const Job& job, index_t first, index_t last, Within<S>& s) {
   using T = typename S::Scalar;
   const bool normal = static_cast<T>(job.options.eps) >= std::numeric_limits<T>::min();
-  const auto as = [&]<class In>(In) {
-    for (index_t i = first; i < last; ++i) {
-      const bool good = job.chunk.kind == PredictionKind::logits
-                            ? score_candidate<S, In, true, true>(job, i, s)
-                        : normal ? score_candidate<S, In, false, true>(job, i, s)
-                                 : score_candidate<S, In, false, false>(job, i, s);
-      if (!good) return false;
-    }
-    return true;
-  };
-  switch (job.chunk.dtype) {
-    case DType::f64:
-      return as(double{});
-    case DType::f32:
-      return as(float{});
-    case DType::f16:
-      return as(half_t{});
-    case DType::bf16:
-      break;
+  for (index_t i = first; i < last; ++i) {
+    const bool good = job.chunk.kind == PredictionKind::logits
+                          ? score_candidate<S, true, true>(job, i, s)
+                      : normal ? score_candidate<S, false, true>(job, i, s)
+                               : score_candidate<S, false, false>(job, i, s);
+    if (!good) return false;
   }
-  return as(bfloat16_t{});
+  return true;
 }
 
 // ------------------------------------------------------------------ both

@@ -89,8 +89,8 @@ TEST_CASE("exp_normal_lane has the bits of exp where it may be used") {
     index_t wrong = 0;
     for (index_t i = 0; i < 200000; ++i) {
       const double share = random.uniform(i);
-      const T x = static_cast<T>(i % 2 == 0 ? static_cast<double>(low) * share
-                                            : -std::exp2(-60 * share));
+      const T x =
+          static_cast<T>(i % 2 == 0 ? static_cast<double>(low) * share : -std::exp2(-60 * share));
       wrong += L::to_bits(math::exp_normal_lane<L>(x)) == L::to_bits(math::exp(x)) ? 0 : 1;
     }
     REQUIRE(wrong == 0);

@@ -24,7 +24,8 @@ class Progress {
 
 /// Throws CancelledError when asked to stop.
 inline void throw_if_cancelled(const Progress& progress) {
-  AIFT_EXPECT(!progress.cancelled(), CancelledError, "Cancelled on request; the last state is kept.");
+  AIFT_EXPECT(!progress.cancelled(), CancelledError,
+              "Cancelled on request; the last state is kept.");
 }
 
 }  // namespace aift
