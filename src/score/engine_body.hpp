@@ -72,11 +72,20 @@ inline T convert(In x) {
   }
 }
 
-template <class In, class T>
-inline void convert_values(const void* values, index_t first, index_t count, T* out) {
-  const In* in = static_cast<const In*>(values) + first;
-  for (index_t i = 0; i < count; ++i)
-    out[i] = convert<In, T>(in[i]);
+/// call(In{}) with the type that `dtype` names.
+template <class Call>
+AIFT_MATH auto with_type(DType dtype, const Call& call) {
+  switch (dtype) {
+    case DType::f64:
+      return call(double{});
+    case DType::f32:
+      return call(float{});
+    case DType::f16:
+      return call(half_t{});
+    case DType::bf16:
+      break;
+  }
+  return call(bfloat16_t{});
 }
 
 /// The rows of a candidate in T: as they lie in memory where the type is the same.
@@ -85,20 +94,11 @@ inline const T* read_rows(const PatchPredictions& chunk, index_t first_row, inde
   const index_t first = first_row * chunk.classes;
   const index_t count = rows * chunk.classes;
   if (chunk.dtype == dtype_of<T>::value) return static_cast<const T*>(chunk.values) + first;
-  switch (chunk.dtype) {
-    case DType::f64:
-      convert_values<double>(chunk.values, first, count, out);
-      break;
-    case DType::f32:
-      convert_values<float>(chunk.values, first, count, out);
-      break;
-    case DType::f16:
-      convert_values<half_t>(chunk.values, first, count, out);
-      break;
-    case DType::bf16:
-      convert_values<bfloat16_t>(chunk.values, first, count, out);
-      break;
-  }
+  with_type(chunk.dtype, [&]<class In>(In) {
+    const In* in = static_cast<const In*>(chunk.values) + first;
+    for (index_t i = 0; i < count; ++i)
+      out[i] = convert<In, T>(in[i]);
+  });
   return out;
 }
 

@@ -506,26 +506,12 @@ inline void list_kept(int lane, index_t m, Across<S>& s) {
 template <class S>
 inline void stage_rows(DType dtype, const std::byte* const* from, index_t count,
                        typename S::Real* out) {
-  const auto as = [&]<class In>(In) {
+  with_type(dtype, [&]<class In>(In) {
     const In* typed[S::kLanes];
     for (int lane = 0; lane < S::kLanes; ++lane)
       typed[lane] = reinterpret_cast<const In*>(from[lane]);
     stage_values<S>(typed, count, out);
-  };
-  switch (dtype) {
-    case DType::f64:
-      as(double{});
-      break;
-    case DType::f32:
-      as(float{});
-      break;
-    case DType::f16:
-      as(half_t{});
-      break;
-    case DType::bf16:
-      as(bfloat16_t{});
-      break;
-  }
+  });
 }
 
 /// Entropy of the mean prediction, lane by lane; as mean_entropy of engine_body.hpp.
@@ -853,18 +839,9 @@ struct Input {
 /// Value `at` of a row.
 template <class T>
 AIFT_MATH T value_of(const Input& input, index_t row, index_t at) {
-  const index_t n = row * input.classes + at;
-  switch (input.dtype) {
-    case DType::f64:
-      return convert<double, T>(reinterpret_cast<const double*>(input.values)[n]);
-    case DType::f32:
-      return convert<float, T>(reinterpret_cast<const float*>(input.values)[n]);
-    case DType::f16:
-      return convert<half_t, T>(reinterpret_cast<const half_t*>(input.values)[n]);
-    case DType::bf16:
-      break;
-  }
-  return convert<bfloat16_t, T>(reinterpret_cast<const bfloat16_t*>(input.values)[n]);
+  return with_type(input.dtype, [&]<class In>(In) {
+    return convert<In, T>(reinterpret_cast<const In*>(input.values)[row * input.classes + at]);
+  });
 }
 
 /// kClassLanes values of a row from class `at` on, in registers; `pad` behind the last class.
@@ -881,27 +858,12 @@ AIFT_MATH void load_tile(const Input& input, index_t row, index_t at, typename S
       tile[r] = S::load(values + r * S::kLanes);
     return;
   }
-  const index_t n = row * input.classes + at;
-  const auto as = [&]<class In>(In) {
-    const In* from = reinterpret_cast<const In*>(input.values) + n;
+  with_type(input.dtype, [&]<class In>(In) {
+    const In* from = reinterpret_cast<const In*>(input.values) + row * input.classes + at;
 #pragma GCC unroll 8
     for (int r = 0; r < kRegisters; ++r)
       tile[r] = S::load_converted(from + r * S::kLanes);
-  };
-  switch (input.dtype) {
-    case DType::f64:
-      as(double{});
-      break;
-    case DType::f32:
-      as(float{});
-      break;
-    case DType::f16:
-      as(half_t{});
-      break;
-    case DType::bf16:
-      as(bfloat16_t{});
-      break;
-  }
+  });
 }
 
 /// Largest logits, exp(w), 1 / (1 + r) and log1p(r) of all patches; false for one that is not
