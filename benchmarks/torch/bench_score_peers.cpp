@@ -27,6 +27,7 @@
 #include <fmt/format.h>
 #include <torch/torch.h>
 
+#include <aift/core/executor.hpp>
 #include <aift/core/rng.hpp>
 #include <aift/score/scores.hpp>
 #include <aift/torch/settings_guard.hpp>
@@ -217,6 +218,42 @@ int run(int argc, char** argv) {
           percentile(t, 0.9), percentile(torch_ratio, 0.5), percentile(limit_ratio, 0.5));
     }
     json += "]}";
+  }
+  json += "],\n \"threads_scaling\": [";
+  {  // 20 times the pool, threads kept running, against one thread
+    const Shape shape{400000, 36, 2};
+    std::vector<float> p(static_cast<std::size_t>(shape.candidates * shape.patches * 2));
+    const KeyedRandom random(2, Purpose::selection);
+    for (std::size_t n = 0; n < p.size(); n += 2) {
+      p[n] = static_cast<float>(random.uniform(static_cast<index_t>(n)));
+      p[n + 1] = 1 - p[n];
+    }
+    ThreadExecutor two(2);
+    ScoreTable table;
+    for (const Precision precision : {Precision::single, Precision::double_}) {
+      ScoreOptions options;
+      options.precision = precision;
+      options.alpha = 1;
+      std::vector<double> ratios;
+      const auto seconds = [&](Executor* executor) {
+        table.clear();
+        const auto start = std::chrono::steady_clock::now();
+        score::aift(PatchPredictions::dense(p.data(), shape.candidates, shape.patches, 2,
+                                            PredictionKind::probabilities),
+                    options, table, executor);
+        return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      };
+      for (int r = -1; r < repetitions; ++r) {
+        const double one = seconds(nullptr);
+        const double both = seconds(&two);
+        if (r >= 0) ratios.push_back(one / both);
+      }
+      const std::string name(to_string(precision));
+      std::printf("%s, 400000 x 36 x 2, 1 thread / 2 threads: %.2f (%.2f to %.2f)\n", name.c_str(),
+                  percentile(ratios, 0.5), percentile(ratios, 0.1), percentile(ratios, 0.9));
+      json += fmt::format("{}{{\"precision\": \"{}\", \"ratio\": {:.3f}}}",
+                          json.back() == '[' ? "" : ", ", name, percentile(ratios, 0.5));
+    }
   }
   json += "]}\n";
   if (arguments.contains("--out")) std::ofstream(arguments["--out"]) << json;
