@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <limits>
@@ -18,6 +19,7 @@
 #include <aift/io/numbers.hpp>
 
 #include "src/app/commands.hpp"
+#include "src/score/engine.hpp"
 #include "tests/app/program.hpp"
 #include "tests/golden/golden_set.hpp"
 #include "tests/support/catch.hpp"
@@ -258,7 +260,8 @@ TEST_CASE("aift score: the method's own example, six patches against three", "[s
   CHECK(rows[0].score == Approx(6 * -(0.9 * std::log(0.9) + 0.1 * std::log(0.1))).epsilon(1e-12));
 }
 
-TEST_CASE("aift score: dense and ragged, any thread count and any destination agree", "[score]") {
+TEST_CASE("aift score: dense and ragged, any threads, instructions and destination agree",
+          "[score]") {
   const TempDir dir;
   const Pool pool = random_pool(3000, 40, 10);
   const auto probs = write(dir, "p.npy", pool.values, {pool.rows(), pool.classes});
@@ -274,6 +277,16 @@ TEST_CASE("aift score: dense and ragged, any thread count and any destination ag
   REQUIRE(parse_scores(one.out).size() == 3000);
   for (const char* threads : {"2", "7", "0"})
     CHECK(with({"--threads", threads}).out == one.out);
+  const char* const before = std::getenv("AIFT_SIMD");
+  const std::string saved = before == nullptr ? "" : before;
+  for (const score::detail::Engine* engine : score::detail::engines()) {
+    setenv("AIFT_SIMD", engine->name, 1);
+    INFO(engine->name);
+    CHECK(with({"--threads", "2"}).out == one.out);
+  }
+  setenv("AIFT_SIMD", "mmx", 1);
+  CHECK(with({"--threads", "1"}).status == 2);
+  setenv("AIFT_SIMD", saved.c_str(), 1);
   const auto to_file = with({"--threads", "3", "--out", (dir / "scores.csv").string()});
   CHECK(to_file.status == 0);
   CHECK(read_file(dir / "scores.csv") == one.out);
