@@ -39,8 +39,8 @@ bool is_model(std::string_view name, std::string_view type) {
 /// A file of a run that io::AtomicFile was writing when the process was killed.
 bool is_temporary(std::string_view name) {
   if (!name.ends_with(".tmp")) return false;
-  for (const std::string_view stem :
-       {".state.json.", ".curve.csv.", ".picks.csv.", ".times.csv.", ".config.toml.", ".model-"}) {
+  for (const std::string_view stem : {".state.json.", ".curve.csv.", ".picks.csv.", ".times.csv.",
+                                      ".config.toml.", ".report.html.", ".model-"}) {
     if (name.starts_with(stem)) return true;
   }
   return false;

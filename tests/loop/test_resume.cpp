@@ -171,6 +171,7 @@ TEST_CASE("files of a round that never ended go when the run is resumed") {
   dir.write("run/model-002.safetensors", "half a model");
   dir.write("run/.state.json.4711-0.tmp", "{");
   dir.write("run/.model-002.safetensors.4711-1.tmp", "half");
+  dir.write("run/.report.html.4711-2.tmp", "<html>");
   dir.write("run/model-best.safetensors", "the user's own");
   dir.write("run/notes.txt", "the user's own");
   fs::remove(run / "curve.csv");
