@@ -19,8 +19,7 @@
 #include <immintrin.h>
 
 // From here on: the instruction set is no flag of the file, so that no inline function of a header
-// above is compiled for it and then shared with the rest of the program. What follows is inlined
-// always or has internal linkage.
+// above is compiled for it and then shared with the rest of the program.
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #else
@@ -28,19 +27,9 @@
 #pragma GCC target("avx2,fma,f16c")
 #endif
 
-#include <aift/math/exp.hpp>
-#include <aift/math/log.hpp>
-#include <aift/math/sum.hpp>
+#include "engine_simd.hpp"
 
 namespace aift::score::detail {
-
-namespace {
-// clang-format off: in this order
-#include "engine_body.hpp"
-#include "simd_lane.hpp"
-#include "engine_lanes.hpp"
-// clang-format on
-}  // namespace
 
 extern const Engine kAvx2Engine = {"avx2", run_job<32>, scratch_of<32>, probe};
 

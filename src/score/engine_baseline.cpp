@@ -49,9 +49,7 @@ Offender find_offender_in(const Job& job, index_t first, index_t last) {
   const PatchPredictions& chunk = job.chunk;
   const index_t classes = chunk.classes;
   const bool logits = chunk.kind == PredictionKind::logits;
-  const T tolerance = static_cast<T>(chunk.dtype == DType::bf16 ? 1e-2 : 1e-3);
-  const T least =
-      static_cast<T>(job.options.eps) > T{0} ? T{0} : std::numeric_limits<T>::denorm_min();
+  const Terms<T> terms = terms_of<T>(job);
   std::vector<T> memory(static_cast<std::size_t>(classes));
   for (index_t i = first; i < last; ++i) {
     for (index_t j = 0; j < chunk.patch_count(i); ++j) {
@@ -62,14 +60,14 @@ Offender find_offender_in(const Job& job, index_t first, index_t last) {
           fault = Fault::not_finite;
         } else if (!logits && row[k] < T{0}) {
           fault = Fault::negative;
-        } else if (!logits && row[k] < least) {
+        } else if (!logits && row[k] < terms.least) {
           fault = Fault::zero_without_eps;
         }
         if (fault != Fault::none) return {fault, i, j, static_cast<double>(row[k])};
       }
       if (logits) continue;
       const T sum = math::class_sum(row, classes);
-      if (!(magnitude(sum - T{1}) <= tolerance))
+      if (!(magnitude(sum - T{1}) <= terms.tolerance))
         return {Fault::row_sum, i, j, static_cast<double>(sum)};
     }
   }

@@ -439,6 +439,46 @@ inline void write_scores(const Job& job, index_t i, index_t m, T entropy_sum, T 
   }
 }
 
+/// Numbers of a job that every layout needs, in its arithmetic.
+template <class T>
+struct Terms {
+  T eps;
+  T tolerance;  // of the sum of a row
+  T least;      // smallest probability that is taken: an exact 0 has no logarithm without eps
+};
+
+template <class T>
+inline Terms<T> terms_of(const Job& job) {
+  const T eps = static_cast<T>(job.options.eps);
+  return {eps, static_cast<T>(job.chunk.dtype == DType::bf16 ? 1e-2 : 1e-3),
+          eps > T{0} ? T{0} : std::numeric_limits<T>::denorm_min()};
+}
+
+/// Kept patches of a candidate with q of them; patch entropies are of all.
+inline index_t kept_of(const Job& job, index_t q) {
+  return job.patch_entropy != nullptr ? q : kept_count(q, job.options.alpha);
+}
+
+/// The kept patches, ascending in `kept`, in the orders that are asked for.
+template <class T>
+inline void write_kept(const Job& job, index_t i, const T* confidence, const std::int32_t* kept,
+                       index_t m) {
+  const index_t begin = kept_begin(job, i);
+  if (job.kept != nullptr) order_by_confidence(confidence, kept, m, job.kept + begin);
+  if (job.kept_ascending != nullptr) {
+    for (index_t j = 0; j < m; ++j)
+      job.kept_ascending[begin + j] = kept[j];
+  }
+}
+
+/// Entropies of all patches of a candidate to where they belong.
+template <class T>
+inline void write_patch_entropies(const Job& job, index_t i, const T* entropies, index_t stride) {
+  double* const out = job.patch_entropy + (job.chunk.row_begin(i) - job.chunk.row_begin(0));
+  for (index_t j = 0; j < job.chunk.patch_count(i); ++j)
+    out[j] = static_cast<double>(entropies[j * stride]);
+}
+
 /// One candidate, patch by patch; false when its predictions are refused.
 template <class T>
 inline bool score_plain(const Job& job, index_t i, Scratch<T>& s) {
@@ -446,15 +486,13 @@ inline bool score_plain(const Job& job, index_t i, Scratch<T>& s) {
   const index_t classes = chunk.classes;
   const bool logits = chunk.kind == PredictionKind::logits;
   const bool every_patch = job.patch_entropy != nullptr;
-  const T eps = static_cast<T>(job.options.eps);
-  const T tolerance = static_cast<T>(chunk.dtype == DType::bf16 ? 1e-2 : 1e-3);
-  const T least = eps > T{0} ? T{0} : std::numeric_limits<T>::denorm_min();
+  const Terms<T> terms = terms_of<T>(job);
   const index_t first_row = chunk.row_begin(i);
   const index_t q = chunk.patch_count(i);
-  const index_t m = every_patch ? q : kept_count(q, job.options.alpha);
+  const index_t m = kept_of(job, q);
   const T* const input = read_rows(chunk, first_row, q, s.input);
   const bool good = logits ? are_finite(input, q * classes)
-                           : are_probabilities(input, q, classes, tolerance, least);
+                           : are_probabilities(input, q, classes, terms.tolerance, terms.least);
   if (!good) return false;
   if (logits) softmax_rows(input, q, classes, s);
   const T* const p = logits ? s.p : input;
@@ -464,12 +502,7 @@ inline bool score_plain(const Job& job, index_t i, Scratch<T>& s) {
   const index_t dominant = index_of_largest(s.class_a, classes);
   keep_majority(p, q, classes, dominant, m, s);
   if (job.dominant != nullptr) job.dominant[i] = static_cast<label_t>(dominant);
-  const index_t kept_at = kept_begin(job, i);
-  if (job.kept != nullptr) order_by_confidence(s.confidence, s.kept, m, job.kept + kept_at);
-  if (job.kept_ascending != nullptr) {
-    for (index_t j = 0; j < m; ++j)
-      job.kept_ascending[kept_at + j] = s.kept[j];
-  }
+  write_kept(job, i, s.confidence, s.kept, m);
   if (job.score == nullptr && job.matrix == nullptr && !every_patch) return true;
 
   // Their probabilities P and values V (logarithms, or w), and the entropy of each.
@@ -491,15 +524,13 @@ inline bool score_plain(const Job& job, index_t i, Scratch<T>& s) {
       kept_v = s.kept_v;
     }
   }
-  if (!logits) log_values(kept_p, m * classes, eps, s.kept_v);
+  if (!logits) log_values(kept_p, m * classes, terms.eps, s.kept_v);
   for (index_t j = 0; j < m; ++j) {
     const T base = logits ? s.base[s.kept[j]] : T{0};
     s.entropies[j] = base - math::class_dot(kept_p + j * classes, kept_v + j * classes, classes);
   }
   if (every_patch) {
-    double* const out = job.patch_entropy + (first_row - chunk.row_begin(0));
-    for (index_t j = 0; j < q; ++j)
-      out[j] = static_cast<double>(s.entropies[j]);
+    write_patch_entropies(job, i, s.entropies, 1);
     return true;
   }
   if (job.matrix != nullptr) {

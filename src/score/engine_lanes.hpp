@@ -198,13 +198,13 @@ inline void survey_rows(const typename S::Real* p, index_t q, index_t all_classe
 /// classes): does what survey_rows does as well.
 template <class S, int kTwo, bool kLogits, bool kNormal, bool kSurvey>
 inline void score_rows(const typename S::Real* p, index_t m, index_t all_classes,
-                       typename S::Scalar eps_value, typename S::Scalar tolerance,
-                       bool patches_wanted, Across<S>& s, Sums<S>& sums) {
+                       const Terms<typename S::Scalar>& terms, bool patches_wanted, Across<S>& s,
+                       Sums<S>& sums) {
   using T = typename S::Scalar;
   using V = typename S::Real;
   const index_t classes = kTwo != 0 ? 2 : all_classes;
   const V zero = S::real(T{0});
-  const V eps = S::real(eps_value);
+  const V eps = S::real(terms.eps);
   const V share = S::real(T{1} / static_cast<T>(m));
   V* const v = s.v;
   sums.entropy = zero;
@@ -232,7 +232,7 @@ inline void score_rows(const typename S::Real* p, index_t m, index_t all_classes
         const V x = p[2 * j];
         const V y = p[2 * j + 1];
         if constexpr (kSurvey) {
-          sums.bad |= ~(S::magnitude((x + y) - S::real(T{1})) <= S::real(tolerance));
+          sums.bad |= ~(S::magnitude((x + y) - S::real(T{1})) <= S::real(terms.tolerance));
           sums.least = S::min(sums.least, S::min(x, y));
           class_block0 += x;
           class_block1 += y;
@@ -573,9 +573,8 @@ inline bool score_group(const Job& job, const index_t* index, int used, index_t 
   constexpr int kLanes = S::kLanes;
   const index_t classes = kTwo != 0 ? 2 : job.chunk.classes;
   const bool every_patch = job.patch_entropy != nullptr;
-  const index_t m = every_patch ? q : kept_count(q, job.options.alpha);
-  const T eps = static_cast<T>(job.options.eps);
-  const T tolerance = static_cast<T>(job.chunk.dtype == DType::bf16 ? 1e-2 : 1e-3);
+  const index_t m = kept_of(job, q);
+  const Terms<T> terms = terms_of<T>(job);
   const bool score_wanted = job.score != nullptr || every_patch;
   const V zero = S::real(T{0});
 
@@ -591,19 +590,16 @@ inline bool score_group(const Job& job, const index_t* index, int used, index_t 
   stage_rows<S>(job.chunk.dtype, from, q * classes, s.stage);
   if constexpr (kLogits) softmax_across<S, kTwo>(q, classes, s, sums);
   const V* p = kLogits ? s.p : s.stage;
-  const bool normal = kLogits || eps >= std::numeric_limits<T>::min();
+  const bool normal = kLogits || terms.eps >= std::numeric_limits<T>::min();
   const bool fused = kTwo != 0 && !kLogits && m == q && score_wanted && normal;
   if (fused) {
     if constexpr (kTwo != 0 && !kLogits) {
-      score_rows<S, kTwo, kLogits, true, true>(p, m, classes, eps, tolerance, every_patch, s, sums);
+      score_rows<S, kTwo, kLogits, true, true>(p, m, classes, terms, every_patch, s, sums);
     }
   } else {
-    survey_rows<S, kTwo>(p, q, classes, !kLogits, tolerance, s, sums);
+    survey_rows<S, kTwo>(p, q, classes, !kLogits, terms.tolerance, s, sums);
   }
-  if constexpr (!kLogits) {
-    const T least = eps > T{0} ? T{0} : std::numeric_limits<T>::denorm_min();
-    sums.bad |= sums.least < S::real(least);
-  }
+  if constexpr (!kLogits) sums.bad |= sums.least < S::real(terms.least);
   if (S::any(sums.bad)) return false;
 
   // Who speaks for the candidate.
@@ -651,17 +647,9 @@ inline bool score_group(const Job& job, const index_t* index, int used, index_t 
     }
     if (order_wanted) {
       for (int lane = 0; lane < used; ++lane) {
-        const index_t begin = kept_begin(job, index[lane]);
-        const std::int32_t* kept = s.kept + lane * m;
-        if (job.kept != nullptr) {
-          for (index_t j = 0; j < q; ++j)
-            s.column[j] = reinterpret_cast<const T*>(s.largest + j)[lane];
-          order_by_confidence(s.column, kept, m, job.kept + begin);
-        }
-        if (job.kept_ascending != nullptr) {
-          for (index_t j = 0; j < m; ++j)
-            job.kept_ascending[begin + j] = kept[j];
-        }
+        for (index_t j = 0; j < q; ++j)
+          s.column[j] = reinterpret_cast<const T*>(s.largest + j)[lane];
+        write_kept(job, index[lane], s.column, s.kept + lane * m, m);
       }
     }
   }
@@ -683,16 +671,13 @@ inline bool score_group(const Job& job, const index_t* index, int used, index_t 
     if constexpr (kLogits) softmax_across<S, kTwo>(m, classes, s, sums);
   }
   if (!fused && normal) {
-    score_rows<S, kTwo, kLogits, true, false>(p, m, classes, eps, tolerance, every_patch, s, sums);
+    score_rows<S, kTwo, kLogits, true, false>(p, m, classes, terms, every_patch, s, sums);
   } else if (!fused) {
-    score_rows<S, kTwo, kLogits, false, false>(p, m, classes, eps, tolerance, every_patch, s, sums);
+    score_rows<S, kTwo, kLogits, false, false>(p, m, classes, terms, every_patch, s, sums);
   }
   if (every_patch) {
-    for (int lane = 0; lane < used; ++lane) {
-      double* out = job.patch_entropy + (job.chunk.row_begin(index[lane]) - job.chunk.row_begin(0));
-      for (index_t j = 0; j < q; ++j)
-        out[j] = static_cast<double>(reinterpret_cast<const T*>(s.patch + j)[lane]);
-    }
+    for (int lane = 0; lane < used; ++lane)
+      write_patch_entropies(job, index[lane], reinterpret_cast<const T*>(s.patch) + lane, kLanes);
     return true;
   }
 
@@ -717,7 +702,7 @@ inline bool score_group(const Job& job, const index_t* index, int used, index_t 
               S::real(static_cast<T>(job.options.lambda2)) * diversity;
       break;
     case ScoreKind::bald:
-      score = mean_entropy_across<S>(mean, classes, kLogits, S::real(eps)) - entropy_mean;
+      score = mean_entropy_across<S>(mean, classes, kLogits, S::real(terms.eps)) - entropy_mean;
       break;
     case ScoreKind::least_confidence:
     case ScoreKind::margin: {
@@ -1029,12 +1014,11 @@ inline bool score_candidate(const Job& job, index_t i, Within<S>& s) {
   const index_t classes = job.chunk.classes;
   const index_t q = job.chunk.patch_count(i);
   const bool every_patch = job.patch_entropy != nullptr;
-  const index_t m = every_patch ? q : kept_count(q, job.options.alpha);
+  const index_t m = kept_of(job, q);
   const bool score_wanted = job.score != nullptr || every_patch;
-  const T eps_value = static_cast<T>(job.options.eps);
-  const T tolerance = static_cast<T>(job.chunk.dtype == DType::bf16 ? 1e-2 : 1e-3);
+  const Terms<T> terms = terms_of<T>(job);
   const V zero = S::real(T{0});
-  const V eps = S::real(eps_value);
+  const V eps = S::real(terms.eps);
   const Input input{
       job.chunk.dtype,
       static_cast<const std::byte*>(job.chunk.values) +
@@ -1097,11 +1081,10 @@ inline bool score_candidate(const Job& job, index_t i, Within<S>& s) {
   }
   const auto good = [&] {
     if constexpr (kLogits) return true;
-    const T bound = eps_value > T{0} ? T{0} : std::numeric_limits<T>::denorm_min();
-    if (S::any(least < S::real(bound))) return false;
+    if (S::any(least < S::real(terms.least))) return false;
     for (index_t j = 0; j < q; ++j) {
       const T sum = math::add_partials(s.row_sum + j * kTile, math::kClassLanes);
-      if (!(magnitude(sum - T{1}) <= tolerance)) return false;
+      if (!(magnitude(sum - T{1}) <= terms.tolerance)) return false;
     }
     return true;
   };
@@ -1125,12 +1108,7 @@ inline bool score_candidate(const Job& job, index_t i, Within<S>& s) {
     } else {
       keep_largest(s.confidence, q, m, s.copy, s.kept);
     }
-    const index_t begin = kept_begin(job, i);
-    if (job.kept != nullptr) order_by_confidence(s.confidence, s.kept, m, job.kept + begin);
-    if (job.kept_ascending != nullptr) {
-      for (index_t j = 0; j < m; ++j)
-        job.kept_ascending[begin + j] = s.kept[j];
-    }
+    write_kept(job, i, s.confidence, s.kept, m);
   };
   if (!fused) {
     if (!good()) return false;
@@ -1230,9 +1208,7 @@ inline bool score_candidate(const Job& job, index_t i, Within<S>& s) {
     s.entropies[j] = base - math::add_partials(s.row_dot + j * kTile, math::kClassLanes);
   }
   if (every_patch) {
-    double* const out = job.patch_entropy + (job.chunk.row_begin(i) - job.chunk.row_begin(0));
-    for (index_t j = 0; j < q; ++j)
-      out[j] = static_cast<double>(s.entropies[j]);
+    write_patch_entropies(job, i, s.entropies, 1);
     return true;
   }
   T totals[math::kClassLanes];
@@ -1246,7 +1222,7 @@ inline bool score_candidate(const Job& job, index_t i, Within<S>& s) {
 template <class S>
 inline bool score_within(const Job& job, index_t first, index_t last, Within<S>& s) {
   using T = typename S::Scalar;
-  const bool normal = static_cast<T>(job.options.eps) >= std::numeric_limits<T>::min();
+  const bool normal = terms_of<T>(job).eps >= std::numeric_limits<T>::min();
   for (index_t i = first; i < last; ++i) {
     const bool good = job.chunk.kind == PredictionKind::logits
                           ? score_candidate<S, true, true>(job, i, s)

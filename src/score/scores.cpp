@@ -157,11 +157,11 @@ void run(const Job& job, index_t first_candidate, Executor* executor) {
   std::size_t space = workers * bytes + 64;
   auto* const scratch = static_cast<std::byte*>(std::align(64, workers * bytes, start, space));
 
-  const index_t values = job.chunk.row_begin(n) - job.chunk.row_begin(0);
-  const index_t tasks =
-      workers == 1 ? 1
-                   : std::clamp<index_t>(values / n * job.chunk.classes * n / kTaskValues, 1,
-                                         std::min<index_t>(n, 64 * executor->workers()));
+  const index_t values = (job.chunk.row_begin(n) - job.chunk.row_begin(0)) * job.chunk.classes;
+  const index_t tasks = workers == 1
+                            ? 1
+                            : std::clamp<index_t>(values / kTaskValues, 1,
+                                                  std::min<index_t>(n, 64 * executor->workers()));
   const index_t share = ((n + tasks - 1) / tasks + 63) / 64 * 64;  // whole groups of lanes
   std::atomic<bool> good{true};
   executor->run((n + share - 1) / share, [&](index_t task, int worker) {
