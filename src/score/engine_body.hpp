@@ -344,17 +344,36 @@ inline void log_values(const T* p, index_t count, T eps, T* v) {
   }
 }
 
-/// Entropy of the mean prediction: eps as everywhere, or 0 ln 0 = 0 in the form without eps.
-template <class T>
-inline T mean_entropy(const T* mean, index_t classes, bool logits, T eps, T* logs) {
-  if (logits) {
-    for (index_t k = 0; k < classes; ++k)
-      logs[k] = mean[k] > T{0} ? math::log(mean[k]) : T{0};
+/// The pairwise half of a sum over at most kClassLanes classes; `partial` [K] is overwritten. As
+/// math::add_partials, which would add the zeros of the missing ones too.
+template <class V>
+AIFT_MATH V add_tree(V* partial, index_t classes) {
+  for (index_t stride = math::class_width(classes) / 2; stride > 0; stride /= 2) {
+    for (index_t a = 0; a < stride && a + stride < classes; ++a)
+      partial[a] += partial[a + stride];
+  }
+  return partial[0];
+}
+
+/// Entropy of the mean prediction over a lane type (of more than one lane: at most kClassLanes
+/// classes): eps as everywhere, or 0 ln 0 = 0 in the form without eps. `logs` is working memory of
+/// K numbers.
+template <class L>
+inline typename L::Real mean_entropy(const typename L::Real* mean, index_t classes, bool logits,
+                                     typename L::Scalar eps, typename L::Real* logs) {
+  using T = typename L::Scalar;
+  const auto zero = L::real(T{0});
+  for (index_t k = 0; k < classes; ++k) {
+    logs[k] = logits ? L::select(L::less(zero, mean[k]), math::log_lane<L>(mean[k]), zero)
+                     : math::log_lane<L>(mean[k] + L::real(eps));
+  }
+  if constexpr (std::is_same_v<typename L::Real, T>) {
+    return -math::class_dot(mean, logs, classes);
   } else {
     for (index_t k = 0; k < classes; ++k)
-      logs[k] = math::log(mean[k] + eps);
+      logs[k] = L::fma(mean[k], logs[k], zero);
+    return -add_tree(logs, classes);
   }
-  return -math::class_dot(mean, logs, classes);
 }
 
 /// R over the kept patches, row-major.
@@ -379,66 +398,6 @@ inline void write_matrix(const Job& job, const Scratch<T>& s, const T* p, const 
   }
 }
 
-/// The score that ranks, from the mean prediction over the kept patches.
-template <class T>
-inline T mean_score(ScoreKind kind, const T* mean, index_t classes, bool logits, T eps,
-                    T entropy_mean, T* logs) {
-  if (kind == ScoreKind::bald) {
-    return mean_entropy(mean, classes, logits, eps, logs) - entropy_mean;
-  }
-  T first = mean[0] > mean[1] ? mean[0] : mean[1];
-  T second = mean[0] > mean[1] ? mean[1] : mean[0];
-  for (index_t k = 2; k < classes; ++k) {
-    const T x = mean[k];
-    second = x > first ? first : (x > second ? x : second);
-    first = x > first ? x : first;
-  }
-  if (kind == ScoreKind::least_confidence) return T{1} - first;
-  return T{1} - (first - second);  // margin
-}
-
-/// The sums of a candidate become its row of the results. `mean` holds the mean prediction over the
-/// kept patches, `logs` is working memory of K numbers.
-template <class T>
-inline void write_scores(const Job& job, index_t i, index_t m, T entropy_sum, T product,
-                         const T* mean, T* logs) {
-  const index_t classes = job.chunk.classes;
-  const bool logits = job.chunk.kind == PredictionKind::logits;
-  const T eps = static_cast<T>(job.options.eps);
-  const T entropy_mean = entropy_sum / static_cast<T>(m);
-  const T entropy = job.options.entropy == EntropyAggregation::mean ? entropy_mean : entropy_sum;
-  const T pairs = job.options.pairs == PairCounting::ordered ? T{2} : T{1};
-  const T raw_diversity = (pairs * static_cast<T>(m)) * product;
-  const T diversity =
-      raw_diversity > T{0} ? raw_diversity : T{0};  // never negative but by rounding
-  T score = 0;
-  switch (job.kind) {
-    case ScoreKind::entropy:
-      score = entropy;
-      break;
-    case ScoreKind::diversity:
-      score = diversity;
-      break;
-    case ScoreKind::aift:
-      score = static_cast<T>(job.options.lambda1) * entropy +
-              static_cast<T>(job.options.lambda2) * diversity;
-      break;
-    case ScoreKind::least_confidence:
-    case ScoreKind::margin:
-    case ScoreKind::bald:
-      score = mean_score(job.kind, mean, classes, logits, eps, entropy_mean, logs);
-      break;
-  }
-  job.score[i] = static_cast<double>(score);
-  if (job.entropy != nullptr) job.entropy[i] = static_cast<double>(entropy);
-  if (job.diversity != nullptr) job.diversity[i] = static_cast<double>(diversity);
-  if (job.mean_probabilities != nullptr) {
-    double* const out = job.mean_probabilities + i * classes;
-    for (index_t k = 0; k < classes; ++k)
-      out[k] = static_cast<double>(mean[k]);
-  }
-}
-
 /// Numbers of a job that every layout needs, in its arithmetic.
 template <class T>
 struct Terms {
@@ -452,6 +411,79 @@ inline Terms<T> terms_of(const Job& job) {
   const T eps = static_cast<T>(job.options.eps);
   return {eps, static_cast<T>(job.chunk.dtype == DType::bf16 ? 1e-2 : 1e-3),
           eps > T{0} ? T{0} : std::numeric_limits<T>::denorm_min()};
+}
+
+/// What ranks a candidate, and the two numbers beside it.
+template <class L>
+struct Outcome {
+  typename L::Real score;
+  typename L::Real entropy;
+  typename L::Real diversity;
+};
+
+/// Scores over a lane type from the sums over m kept patches. `mean` [K] holds their mean
+/// prediction, `logs` [K] is working memory; the limits of mean_entropy hold.
+template <class L>
+inline Outcome<L> outcome_of(const Job& job, index_t m, typename L::Real entropy_sum,
+                             typename L::Real product, const typename L::Real* mean,
+                             typename L::Real* logs) {
+  using T = typename L::Scalar;
+  const index_t classes = job.chunk.classes;
+  const auto zero = L::real(T{0});
+  const auto one = L::real(T{1});
+  const auto entropy_mean = entropy_sum / L::real(static_cast<T>(m));
+  const T pairs = job.options.pairs == PairCounting::ordered ? T{2} : T{1};
+  const auto raw_diversity = L::real(pairs * static_cast<T>(m)) * product;
+  Outcome<L> out;
+  out.entropy = job.options.entropy == EntropyAggregation::mean ? entropy_mean : entropy_sum;
+  // Never negative but by rounding.
+  out.diversity = L::select(L::less(zero, raw_diversity), raw_diversity, zero);
+  switch (job.kind) {
+    case ScoreKind::entropy:
+      out.score = out.entropy;
+      break;
+    case ScoreKind::diversity:
+      out.score = out.diversity;
+      break;
+    case ScoreKind::aift:
+      out.score = L::real(static_cast<T>(job.options.lambda1)) * out.entropy +
+                  L::real(static_cast<T>(job.options.lambda2)) * out.diversity;
+      break;
+    case ScoreKind::bald:
+      out.score = mean_entropy<L>(mean, classes, job.chunk.kind == PredictionKind::logits,
+                                  terms_of<T>(job).eps, logs) -
+                  entropy_mean;
+      break;
+    case ScoreKind::least_confidence:
+    case ScoreKind::margin: {
+      const auto larger = [](auto a, auto b) { return L::select(L::less(a, b), b, a); };
+      const auto smaller_one = [](auto a, auto b) { return L::select(L::less(a, b), a, b); };
+      auto first = larger(mean[0], mean[1]);
+      auto second = smaller_one(mean[0], mean[1]);
+      for (index_t k = 2; k < classes; ++k) {
+        second = larger(second, smaller_one(first, mean[k]));
+        first = larger(first, mean[k]);
+      }
+      out.score = job.kind == ScoreKind::margin ? one - (first - second) : one - first;
+      break;
+    }
+  }
+  return out;
+}
+
+/// The sums of a candidate become its row of the results; as outcome_of.
+template <class T>
+inline void write_scores(const Job& job, index_t i, index_t m, T entropy_sum, T product,
+                         const T* mean, T* logs) {
+  const auto out = outcome_of<math::Lane<T>>(job, m, entropy_sum, product, mean, logs);
+  job.score[i] = static_cast<double>(out.score);
+  if (job.entropy != nullptr) job.entropy[i] = static_cast<double>(out.entropy);
+  if (job.diversity != nullptr) job.diversity[i] = static_cast<double>(out.diversity);
+  if (job.mean_probabilities != nullptr) {
+    double* const means = job.mean_probabilities + i * job.chunk.classes;
+    for (index_t k = 0; k < job.chunk.classes; ++k)
+      means[k] = static_cast<double>(mean[k]);
+  }
 }
 
 /// Kept patches of a candidate with q of them; patch entropies are of all.

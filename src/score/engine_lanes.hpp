@@ -118,16 +118,6 @@ inline void stage_values(const In* const* from, index_t count, typename S::Real*
   }
 }
 
-/// The pairwise half of a sum over at most kClassLanes classes; `partial` [K] is overwritten.
-template <class V>
-AIFT_MATH V add_tree(V* partial, index_t classes) {
-  for (index_t stride = math::class_width(classes) / 2; stride > 0; stride /= 2) {
-    for (index_t a = 0; a < stride && a + stride < classes; ++a)
-      partial[a] += partial[a + stride];
-  }
-  return partial[0];
-}
-
 /// What the patches of a group add up to.
 template <class S>
 struct Sums {
@@ -514,23 +504,6 @@ inline void stage_rows(DType dtype, const std::byte* const* from, index_t count,
   });
 }
 
-/// Entropy of the mean prediction, lane by lane; as mean_entropy of engine_body.hpp.
-template <class S>
-inline typename S::Real mean_entropy_across(const typename S::Real* mean, index_t classes,
-                                            bool logits, typename S::Real eps) {
-  using T = typename S::Scalar;
-  using V = typename S::Real;
-  const V zero = S::real(T{0});
-  V partial[kAcrossClasses];
-  for (index_t k = 0; k < classes; ++k) {
-    const V x = mean[k];
-    const V l =
-        logits ? S::select(zero < x, math::log_lane<S>(x), zero) : math::log_lane<S>(x + eps);
-    partial[k] = S::fma(x, l, zero);
-  }
-  return -add_tree(partial, classes);
-}
-
 /// The rows numbered `kept`, one after another.
 inline void copy_rows(const std::byte* from, const std::int32_t* kept, index_t m,
                       std::size_t row_bytes, std::byte* to) {
@@ -681,45 +654,13 @@ inline bool score_group(const Job& job, const index_t* index, int used, index_t 
     return true;
   }
 
-  const V entropy_mean = sums.entropy / S::real(static_cast<T>(m));
-  const V entropy = job.options.entropy == EntropyAggregation::mean ? entropy_mean : sums.entropy;
-  const T pairs = job.options.pairs == PairCounting::ordered ? T{2} : T{1};
-  const V raw = S::real(pairs * static_cast<T>(m)) * sums.product;
-  const V diversity = S::select(zero < raw, raw, zero);  // never negative but by rounding
   V* const mean = s.class_a;
   for (index_t k = 0; k < classes; ++k)
     mean[k] += p[k];
-  V score = zero;
-  switch (job.kind) {
-    case ScoreKind::entropy:
-      score = entropy;
-      break;
-    case ScoreKind::diversity:
-      score = diversity;
-      break;
-    case ScoreKind::aift:
-      score = S::real(static_cast<T>(job.options.lambda1)) * entropy +
-              S::real(static_cast<T>(job.options.lambda2)) * diversity;
-      break;
-    case ScoreKind::bald:
-      score = mean_entropy_across<S>(mean, classes, kLogits, S::real(terms.eps)) - entropy_mean;
-      break;
-    case ScoreKind::least_confidence:
-    case ScoreKind::margin: {
-      V first = S::max(mean[0], mean[1]);
-      V second = S::min(mean[0], mean[1]);
-      for (index_t k = 2; k < classes; ++k) {
-        second = S::max(S::min(first, mean[k]), second);
-        first = S::max(mean[k], first);
-      }
-      const V one = S::real(T{1});
-      score = job.kind == ScoreKind::margin ? one - (first - second) : one - first;
-      break;
-    }
-  }
-  write_lanes<S>(score, index, used, job.score);
-  write_lanes<S>(entropy, index, used, job.entropy);
-  write_lanes<S>(diversity, index, used, job.diversity);
+  const Outcome<S> out = outcome_of<S>(job, m, sums.entropy, sums.product, mean, s.class_b);
+  write_lanes<S>(out.score, index, used, job.score);
+  write_lanes<S>(out.entropy, index, used, job.entropy);
+  write_lanes<S>(out.diversity, index, used, job.diversity);
   if (job.mean_probabilities != nullptr) {
     for (index_t k = 0; k < classes; ++k) {
       const T* lanes = reinterpret_cast<const T*>(mean + k);
