@@ -16,6 +16,7 @@
 
 #include <aift/core/error.hpp>
 #include <aift/core/rng.hpp>
+#include <aift/loop/bootstrap.hpp>
 #include <aift/loop/linear_probe.hpp>
 #include <aift/loop/metrics.hpp>
 #include <aift/loop/splits.hpp>
@@ -822,46 +823,31 @@ double gain_of(const FineTuneOptions& options, std::span<const double> before,
   return balanced_log_loss(before, labels, classes) - balanced_log_loss(after, labels, classes);
 }
 
-/// Standard error of that gain over the choice of held-out groups: bootstrap by group. (Of two
-/// folds the spread between them says next to nothing: they may err to the same side.)
+/// Standard error of that gain over the choice of held-out groups. (Of two folds the spread between
+/// them says next to nothing: they may err to the same side.)
 double gain_error(const Task& task, const std::vector<double>& before,
                   const std::vector<double>& after, const std::vector<index_t>& held_out,
                   index_t fold) {
   constexpr index_t kReplicates = 200;
-  std::map<index_t, std::vector<std::size_t>> members;
-  for (std::size_t n = 0; n < held_out.size(); ++n)
-    members[task.groups[static_cast<std::size_t>(held_out[n])]].push_back(n);
-  std::vector<const std::vector<std::size_t>*> groups;
-  for (const auto& [group, rows] : members)
-    groups.push_back(&rows);
+  std::vector<index_t> groups;
+  for (const index_t i : held_out)
+    groups.push_back(task.groups[static_cast<std::size_t>(i)]);
   const KeyedRandom random(task.round.seed, Purpose::folds, task.round.round,
                            static_cast<std::uint64_t>(1 + fold));
-  index_t drawn = 0;
-  std::vector<double> gains;
-  for (index_t replicate = 0; replicate < kReplicates; ++replicate) {
+  const auto gain = [&](std::span<const index_t> samples) {
     std::vector<double> first;
     std::vector<double> second;
     std::vector<label_t> labels;
-    for (std::size_t g = 0; g < groups.size(); ++g) {
-      const auto& rows = *groups[static_cast<std::size_t>(
-          random.below(drawn++, static_cast<index_t>(groups.size())))];
-      for (const std::size_t n : rows) {
-        const auto from = static_cast<std::ptrdiff_t>(n) * task.classes;
-        first.insert(first.end(), before.begin() + from, before.begin() + from + task.classes);
-        second.insert(second.end(), after.begin() + from, after.begin() + from + task.classes);
-        labels.push_back(task.labels[static_cast<std::size_t>(held_out[n])]);
-      }
+    for (const index_t n : samples) {
+      const auto from = static_cast<std::ptrdiff_t>(n * task.classes);
+      first.insert(first.end(), before.begin() + from, before.begin() + from + task.classes);
+      second.insert(second.end(), after.begin() + from, after.begin() + from + task.classes);
+      labels.push_back(
+          task.labels[static_cast<std::size_t>(held_out[static_cast<std::size_t>(n)])]);
     }
-    const double gain = gain_of(task.options, first, second, labels, task.classes);
-    if (std::isfinite(gain)) gains.push_back(gain);  // a replicate may lack a class
-  }
-  if (gains.size() < 2) return 0;
-  const auto n = static_cast<double>(gains.size());
-  const double mean = std::accumulate(gains.begin(), gains.end(), 0.0) / n;
-  double squares = 0;
-  for (const double gain : gains)
-    squares += (gain - mean) * (gain - mean);
-  return std::sqrt(squares / (n - 1));
+    return gain_of(task.options, first, second, labels, task.classes);
+  };
+  return grouped_bootstrap_error(groups, random, kReplicates, gain);
 }
 
 /// Probe (or, without one, the parent as it is) and tuned network, each fitted without a fold,
