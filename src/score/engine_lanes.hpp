@@ -939,8 +939,13 @@ struct Rows {
       }
     } else {
 #pragma GCC unroll 8
-      for (int r = 0; r < kRegisters; ++r)
+      for (int r = 0; r < kRegisters; ++r) {
         v[r] = log_of<S, kNormal>(p[r], eps);
+        if constexpr (!kNormal) {  // behind the last class stands ln 0 when eps is 0
+          const V zero = S::real(T{0});
+          v[r] = S::select(zero < p[r] + eps, v[r], zero);
+        }
+      }
     }
   }
 };

@@ -2,6 +2,7 @@
 #include <aift/core/executor.hpp>
 
 #include <atomic>
+#include <latch>
 #include <mutex>
 #include <set>
 #include <stdexcept>
@@ -44,6 +45,22 @@ TEST_CASE("ThreadExecutor keeps its threads from one run to the next") {
       seen.insert(std::this_thread::get_id());
     });
   REQUIRE(seen.size() <= 3);
+}
+
+TEST_CASE("ThreadExecutor runs tasks at the same time") {
+  // Each task waits until all have begun: one after the other they would wait for ever.
+  ThreadExecutor executor(3);
+  for (int run = 0; run < 5; ++run) {
+    std::latch begun(3);
+    std::set<int> workers;
+    std::mutex mutex;
+    executor.run(3, [&](index_t, int worker) {
+      begun.arrive_and_wait();
+      const std::lock_guard lock(mutex);
+      workers.insert(worker);
+    });
+    REQUIRE(workers == std::set<int>{0, 1, 2});
+  }
 }
 
 TEST_CASE("An exception of a task reaches the caller, and the executor goes on working") {

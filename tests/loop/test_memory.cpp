@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Memory of a query over pools of different size, counted by this program's own operator new.
+// Memory of scoring and of a query over pools of different size, counted by this program's own operator new.
 #include <malloc.h>
 
 #include <atomic>
 #include <cstddef>
 #include <cstdlib>
 #include <new>
+#include <vector>
 
 #include <aift/loop/active_learner.hpp>
+#include <aift/score/pool.hpp>
 
 #include "loop/fake_world.hpp"
 #include "support/catch.hpp"
@@ -105,4 +107,29 @@ TEST_CASE("scoring takes at most 64 bytes per candidate, and what the selector a
       60000;
   CAPTURE(with);
   CHECK(with <= 64 + 3 * sizeof(float));
+}
+
+TEST_CASE("a pool that comes chunk by chunk takes the memory of its table") {
+  if (!AIFT_COUNTS_MEMORY) {
+    skip("a sanitizer manages the memory");
+    return;
+  }
+  // Most bytes in use while `chunks` times 64 candidates go through one buffer.
+  const auto peak_of = [](index_t chunks) {
+    const std::vector<float> buffer(64 * 4 * 2, 0.5F);
+    g_peak = g_live.load();
+    const std::ptrdiff_t before = g_live;
+    const ScoreTable table = score::score_pool(
+        [&](PatchPredictions& chunk) {
+          chunk = PatchPredictions::dense(buffer.data(), 64, 4, 2, PredictionKind::probabilities);
+          return chunks-- > 0;
+        },
+        {});
+    return g_peak - before;
+  };
+  // 28 bytes per candidate; a vector that grows is there twice for a moment, half as long at least.
+  const double per_candidate = static_cast<double>(peak_of(4096) - peak_of(1024)) / (3072 * 64);
+  CAPTURE(per_candidate);
+  CHECK(per_candidate >= 28);
+  CHECK(per_candidate <= 2 * 28);
 }

@@ -208,6 +208,22 @@ TEST_CASE("engines refuse the same predictions") {
   }
 }
 
+TEST_CASE("what stands behind the last class is no probability") {
+  // Without eps an exact 0 is refused; the lanes that K classes leave over hold zeros.
+  ScoreOptions options;
+  options.eps = 0;
+  for (const index_t classes : {3, 31, 33, 40, 70}) {
+    const auto pool = test::random_pool(9, std::vector<index_t>(20, 5), classes, 2, 1);
+    const PatchPredictions chunk = pool.ragged(PredictionKind::probabilities);
+    const Result wanted =
+        run(*score::detail::engines().front(), chunk, options, ScoreKind::aift, 20);
+    for (const score::detail::Engine* engine : score::detail::engines()) {
+      INFO(engine->name << ", classes " << classes);
+      require_same(wanted, run(*engine, chunk, options, ScoreKind::aift, 20));
+    }
+  }
+}
+
 TEST_CASE("a selection network finds the m-th largest") {
   for (index_t q = 1; q <= score::detail::kMostNetwork; ++q) {
     for (index_t m = 1; m <= q; m += q > 16 ? 5 : 1) {

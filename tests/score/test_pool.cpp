@@ -133,20 +133,3 @@ TEST_CASE("a pool is refused or cancelled as a whole") {
                           how),
                       Catch::Contains("must have 2 classes"));
 }
-
-TEST_CASE("memory of a scored pool is that of its table") {
-  // 200,000 candidates through one small buffer: 28 bytes each, whatever the pool would take.
-  std::vector<float> buffer(64 * 4 * 2, 0.5F);
-  index_t left = 200000 / 64;
-  const ScoreTable table = score::score_pool(
-      [&](PatchPredictions& chunk) {
-        chunk = PatchPredictions::dense(buffer.data(), 64, 4, 2, PredictionKind::probabilities);
-        return left-- > 0;
-      },
-      {});
-  const std::size_t held = 8 * (table.score.capacity() + table.entropy.capacity() +
-                                table.diversity.capacity() + table.mean_probabilities.capacity()) +
-                           4 * (table.dominant.capacity() + table.kept.capacity());
-  REQUIRE(table.size() == 200000 / 64 * 64);
-  REQUIRE(held <= 2 * 28 * static_cast<std::size_t>(table.size()));  // vectors grow by doubling
-}
