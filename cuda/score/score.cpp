@@ -221,6 +221,15 @@ const index_t* packed(const DevicePredictions& chunk, const DeviceView<const ind
   return data;
 }
 
+/// Room for kept patches, null when they are not wanted; their offsets go into the task.
+std::int32_t* kept_output(const DevicePredictions& predictions, DeviceView<std::int32_t> kept,
+                          DeviceView<const index_t> offsets, ScoreTask& task) {
+  if (kept.empty()) return nullptr;
+  task.kept_offsets = packed(predictions, offsets, "Offsets of kept patches");
+  return output(kept, task.kept_offsets == nullptr ? predictions.candidates * task.most_kept : 1,
+                "The list of kept patches");
+}
+
 /// Queues a task whose outputs are set.
 void queue(ScoreTask& task, const ScoreOptions& options, Status* status, Workspace workspace,
            cudaStream_t stream, const std::optional<ScorePolicy>& policy) {
@@ -282,11 +291,7 @@ void score_async(ScoreKind kind, const DevicePredictions& predictions, const Sco
   task.dominant = output(out.dominant, n, "The dominant class");
   task.mean_probabilities =
       output(out.mean_probabilities, n * predictions.classes, "The mean prediction");
-  if (!out.kept.empty()) {
-    task.kept_offsets = packed(predictions, out.kept_offsets, "Offsets of kept patches");
-    task.kept = output(out.kept, task.kept_offsets == nullptr ? n * task.most_kept : 1,
-                       "The list of kept patches");
-  }
+  task.kept = kept_output(predictions, out.kept, out.kept_offsets, task);
   queue(task, options, status, workspace, stream, policy);
 }
 
@@ -300,11 +305,7 @@ void majority_async(const DevicePredictions& predictions, const ScoreOptions& op
   const index_t n = predictions.candidates;
   ScoreTask task = task_of(predictions, options, first_candidate);
   task.dominant = output(out.dominant, n, "The dominant class");
-  if (!out.kept.empty()) {
-    task.kept_offsets = packed(predictions, out.kept_offsets, "Offsets of kept patches");
-    task.kept = output(out.kept, task.kept_offsets == nullptr ? n * task.most_kept : 1,
-                       "The list of kept patches");
-  }
+  task.kept = kept_output(predictions, out.kept, out.kept_offsets, task);
   queue(task, options, status, workspace, stream, std::nullopt);
 }
 
@@ -328,11 +329,7 @@ void matrix_async(const DevicePredictions& predictions, const ScoreOptions& opti
   task.matrix_offsets = packed(predictions, out.cell_offsets, "Offsets of cells");
   task.matrix = output(out.cells, task.matrix_offsets == nullptr ? n * cells : 1,
                        "The cells of the matrices");
-  if (!out.kept.empty()) {
-    task.kept_offsets = packed(predictions, out.kept_offsets, "Offsets of kept patches");
-    task.kept_ascending = output(out.kept, task.kept_offsets == nullptr ? n * task.most_kept : 1,
-                                 "The list of kept patches");
-  }
+  task.kept_ascending = kept_output(predictions, out.kept, out.kept_offsets, task);
   queue(task, options, status, workspace, stream, std::nullopt);
 }
 

@@ -175,6 +175,24 @@ TEST_CASE("score kernels give the bits of the CPU for large candidates") {
   compare(test::random_case(2001, 1, 3, 4096), false);
 }
 
+TEST_CASE("score kernels give the bits of the CPU without eps") {
+  const index_t classes[] = {2, 3, 31, 33, 40, 100};
+  int compared = 0;
+  for (std::uint64_t seed = 7000; seed < 7120; ++seed) {
+    test::ScoreCase c = test::random_case(seed, 5, classes[seed % std::size(classes)], 30);
+    c.options.eps = 0;
+    ScoreTable table;
+    try {
+      score::compute(c.rank, c.host(), c.options, table);
+    } catch (const ValueError&) {
+      continue;  // holds a 0, which has no logarithm
+    }
+    compare(c, true);
+    ++compared;
+  }
+  REQUIRE(compared >= 60);
+}
+
 TEST_CASE("the number of kept patches is that of the CPU") {
   for (const double alpha : {0.25, 0.29, 1.0, 1e-9, 0.5, 0.999, 0.1, 1.0 / 3}) {
     for (index_t q = 1; q < 3000; ++q)
