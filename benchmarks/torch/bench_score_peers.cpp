@@ -20,7 +20,9 @@
 #include <cstdlib>
 #include <fstream>
 #include <functional>
+#include <iterator>
 #include <map>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -55,7 +57,9 @@ __attribute__((target("avx512f"))) float plogp_avx512(const float* p, index_t co
     sum0 = _mm512_fmadd_ps(a, _ZGVeN16v_logf(_mm512_add_ps(a, eps)), sum0);
     sum1 = _mm512_fmadd_ps(b, _ZGVeN16v_logf(_mm512_add_ps(b, eps)), sum1);
   }
-  return _mm512_reduce_add_ps(_mm512_add_ps(sum0, sum1));
+  alignas(64) float lanes[16];
+  _mm512_store_ps(lanes, _mm512_add_ps(sum0, sum1));
+  return std::accumulate(std::begin(lanes), std::end(lanes), 0.0F);
 }
 
 __attribute__((target("avx2,fma"))) float plogp_avx2(const float* p, index_t count) {
@@ -65,12 +69,9 @@ __attribute__((target("avx2,fma"))) float plogp_avx2(const float* p, index_t cou
     const __m256 a = _mm256_loadu_ps(p + i);
     sum = _mm256_fmadd_ps(a, _ZGVdN8v_logf(_mm256_add_ps(a, eps)), sum);
   }
-  float lanes[8];
-  _mm256_storeu_ps(lanes, sum);
-  float total = 0;
-  for (const float lane : lanes)
-    total += lane;
-  return total;
+  alignas(32) float lanes[8];
+  _mm256_store_ps(lanes, sum);
+  return std::accumulate(std::begin(lanes), std::end(lanes), 0.0F);
 }
 
 /// Entropy + diversity of all candidates by LibTorch.
