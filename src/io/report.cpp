@@ -430,13 +430,13 @@ class Writer {
       out_ +=
           "<p>Before each round the network looks at several augmented views of every image that "
           "has "
-          "no label "
-          "yet. The views on the side of the majority are <strong>kept</strong>, the others "
-          "<strong>dropped</strong> as "
-          "probably misleading. <em>Entropy</em> says how unsure the network is on the kept views, "
-          "<em>diversity</em> how much it disagrees with itself between them. The images with the "
-          "highest "
-          "score are asked for.</p>";
+          "no label yet. The views that are surest of the answer most of them give are "
+          "<strong>kept</strong>, the others <strong>dropped</strong>, because augmentation spoils "
+          "some. "
+          "<em>Entropy</em> says how unsure the network is on the kept views, <em>diversity</em> "
+          "how "
+          "much it disagrees with itself between them. The images with the highest score are asked "
+          "for.</p>";
     }
     if (!options_.images) {
       out_ += "<p>Pictures are left out of this report on request.</p>";

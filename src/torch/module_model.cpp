@@ -383,7 +383,8 @@ std::unique_ptr<Model> load_pretrained(const std::string& architecture,
 }
 
 std::unique_ptr<Model> load_model(const std::filesystem::path& file, const LoadOptions& options) {
-  if (is_zip(file)) return load_script_model(file, options);
+  // A broken .pt is a broken TorchScript file, not a broken file of another kind.
+  if (is_zip(file) || file.extension() == ".pt") return load_script_model(file, options);
   const io::Safetensors weights = io::read_safetensors(file);
   ModelInfo info = info_of(weights.metadata(), file.string());
   AIFT_EXPECT(

@@ -170,6 +170,8 @@ TEST_CASE("bad options are refused before anything is written", "[app][run]") {
   refused({"--model", (dir / "none.pt").string()}, "none.pt is not there");
   const std::string module = dir.write("module.pt", "PK\x03\x04 of another kind").string();
   refused({"--model", module, "--weights", "none"}, "module.pt is not a TorchScript module");
+  const std::string hollow = dir.write("hollow.pt", "").string();
+  refused({"--model", hollow}, "hollow.pt is not a TorchScript module");
   refused({"--model", module, "--weights", "none", "--first", "imagenet"},
           "--first imagenet needs a network with ImageNet's classes");
 
