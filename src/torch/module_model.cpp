@@ -15,6 +15,7 @@
 #include <aift/io/safetensors.hpp>
 
 #include "networks.hpp"
+#include "predict_buffers.hpp"
 
 namespace aift::nn {
 namespace {
@@ -255,15 +256,7 @@ ModuleModel::ModuleModel(std::shared_ptr<Network> network, ModelInfo info, index
 void ModuleModel::predict(std::span<const float> patches, index_t n, std::span<float> logits,
                           std::span<float> features) const {
   const PatchFormat& input = info_.input;
-  AIFT_EXPECT(n >= 0 && std::ssize(patches) == n * input.elements(), ShapeError,
-              "{} patches of {} x {} x {} are {} values; got {}.", n, input.channels, input.height,
-              input.width, n * input.elements(), patches.size());
-  AIFT_EXPECT(std::ssize(logits) == n * info_.classes, ShapeError,
-              "Logits of {} patches and {} classes need room for {} values; got {}.", n,
-              info_.classes, n * info_.classes, logits.size());
-  AIFT_EXPECT(features.empty() || std::ssize(features) == n * info_.feature_size, ShapeError,
-              "Features of {} patches need room for {} values or none; got {}.", n,
-              n * info_.feature_size, features.size());
+  expect_predict_buffers(info_, patches, n, logits, features);
   const torch::NoGradGuard no_gradients;
   if (!predictor_) predictor_ = network_->compile(0, network_->stages());
   const Network::Head head = network_->head();

@@ -13,6 +13,7 @@
 #include <aift/torch/models.hpp>
 
 #include "networks.hpp"
+#include "predict_buffers.hpp"
 #include "script_model.hpp"
 
 namespace aift::nn {
@@ -179,18 +180,7 @@ ScriptModel::ScriptModel(torch::jit::Module module, std::string file, ModelInfo 
 void ScriptModel::predict(std::span<const float> patches, index_t n, std::span<float> logits,
                           std::span<float> features) const {
   const PatchFormat& input = info_.input;
-  AIFT_EXPECT(n >= 0 && std::ssize(patches) == n * input.elements(), ShapeError,
-              "{} patches of {} x {} x {} are {} values; got {}.", n, input.channels, input.height,
-              input.width, n * input.elements(), patches.size());
-  AIFT_EXPECT(std::ssize(logits) == n * info_.classes, ShapeError,
-              "Logits of {} patches and {} classes need room for {} values; got {}.", n,
-              info_.classes, n * info_.classes, logits.size());
-  AIFT_EXPECT(features.empty() ||
-                  (info_.feature_size > 0 && std::ssize(features) == n * info_.feature_size),
-              ShapeError,
-              "The TorchScript model gives {} features per patch, so features of {} patches need "
-              "room for {} values or none; got {}.",
-              info_.feature_size, n, n * info_.feature_size, features.size());
+  expect_predict_buffers(info_, patches, n, logits, features);
   const torch::NoGradGuard no_gradients;
   for (index_t first = 0; first < n; first += kForwardBatch) {
     const index_t count = std::min(kForwardBatch, n - first);
