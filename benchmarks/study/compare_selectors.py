@@ -1,16 +1,26 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs `aift run` for several selectors and seeds on one manifest and compares the curves.
+"""Runs `aift run` for several selectors, training variants and seeds on one manifest and compares
+the learning curves.
 
-Protocol. A seed decides three things, the same for every selector: which groups are the pool and
-which the test set, which candidates the pool is cut down to, and (through `aift run --seed`) the
-first batch. So the curves of one seed are paired. The test labels are seen by the metrics alone.
+Protocol. A seed decides three things, the same for every row: which groups are the pool and which
+the test set, which candidates the pool is cut down to, and (through `aift run --seed`) the first
+batch. So the curves of one seed are paired. The test labels are seen by the metrics alone. Beside
+the rows, each seed has one run that labels the whole pool at once, with the row `full data`.
 
     python3 benchmarks/study/compare_selectors.py --program build/release/bin/aift \
         --data ../shared/data/kvasir-seg-patches/manifest.csv --out build/study
 
-Runs that are finished are not repeated; one that was interrupted goes on where it stopped. Writes
-curves.csv (every point), summary.csv and summary.md. Needs nothing but Python's own library.
+Runs that are finished are not repeated; one that was interrupted goes on where it stopped; with
+--summary nothing is run and what is finished is compared. Writes curves.csv (every point; all that
+the tables rest on), summary.csv (row and seed) and summary.md. Needs nothing but Python's own
+library.
+
+Tables. AUC per number of labels: mean over the seeds. area: mean AUC over the label axis, by
+trapezoids. labels to full - 0.02: the first number of labels at which the curve, linear between its
+points, reaches the AUC of the full data minus 0.02, per seed; ">n" where it never does within the n
+labels of the run, and the median of the seeds. Differences are paired by seed; intervals are those
+of Student's t at 95 %. They are not corrected for the number of rows.
 """
 import argparse
 import concurrent.futures
@@ -23,18 +33,25 @@ import subprocess
 import sys
 
 # Name in the tables: selector, its settings, further options of `aift run`.
-SELECTORS = {
+ROWS = {
     "random": ("random", [], []),
-    "entropy a=1/4": ("entropy", ["alpha=0.25"], []),
-    "diversity a=1/2": ("diversity", ["alpha=0.5"], []),
+    "margin": ("margin", ["alpha=1"], []),
+    "entropy": ("entropy", ["alpha=1"], []),
+    "diversity": ("diversity", ["alpha=1"], []),
     "aift a=1/4": ("aift", ["alpha=0.25"], []),
     "aift a=1/2": ("aift", ["alpha=0.5"], []),
     "aift a=1": ("aift", ["alpha=1"], []),
-    "aift a=1/2, ACFT draw": ("aift", ["alpha=0.5", "pick=acft"], []),
-    "margin": ("margin", ["alpha=1"], []),
-    "random, from pretrained": ("random", [], ["--start", "pretrained"]),
-    "aift a=1, from pretrained": ("aift", ["alpha=1"], ["--start", "pretrained"]),
+    "aift a=1, ACFT draw": ("aift", ["alpha=1", "pick=acft"], []),
+    "random, pretrained": ("random", [], ["--start", "pretrained"]),
+    "aift a=1, pretrained": ("aift", ["alpha=1"], ["--start", "pretrained"]),
+    "aift a=1, scratch": ("aift", ["alpha=1"], ["--start", "scratch"]),
+    "aift a=1, new": ("aift", ["alpha=1"], ["--train-set", "new"]),
+    "aift a=1, hard": ("aift", ["alpha=1"], ["--train-set", "hard"]),
 }
+FULL = "full data"
+SELECTORS = ["random", "margin", "entropy", "diversity", "aift a=1/4", "aift a=1",
+             "aift a=1, ACFT draw"]
+TOLERANCE = 0.02
 # Two-sided 95 % points of Student's t with 1, 2, ... degrees of freedom.
 T95 = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160,
        2.145, 2.131, 2.120, 2.110, 2.101, 2.093]
@@ -62,24 +79,41 @@ def split_manifest(source: pathlib.Path, out: pathlib.Path, seed: int, pool: int
                 writer.writerow([path, row["label"], row["group"], side])
 
 
-def finished(folder: pathlib.Path, rounds: int) -> bool:
-    curve = folder / "curve.csv"
-    return curve.is_file() and len(curve.read_text().splitlines()) == rounds + 1
+def pool_size(manifest: pathlib.Path) -> int:
+    with manifest.open(encoding="utf-8", newline="") as file:
+        return sum(row["split"] == "pool" for row in csv.DictReader(file))
+
+
+def slug(name: str) -> str:
+    return "".join(c if c.isalnum() else "_" for c in name).strip("_")
+
+
+def folder_of(arguments, name: str, seed: int) -> pathlib.Path:
+    return arguments.out / f"seed{seed}" / slug(name)
+
+
+def finished(arguments, name: str, seed: int) -> bool:
+    curve = folder_of(arguments, name, seed) / "curve.csv"
+    rounds = 1 if name == FULL else arguments.rounds
+    return curve.is_file() and len(curve.read_text(encoding="utf-8").splitlines()) == rounds + 1
 
 
 def run_one(arguments, name: str, seed: int) -> str:
-    folder = arguments.out / f"seed{seed}" / slug(name)
-    if finished(folder, arguments.rounds):
+    folder = folder_of(arguments, name, seed)
+    if finished(arguments, name, seed):
         return f"{folder}: finished before"
     command = [str(arguments.program), "run", "--out", str(folder)]
     if (folder / "state.json").is_file():
         command.append("--resume")
     else:
-        selector, settings, options = SELECTORS[name]
-        command += ["--data", str(arguments.out / f"seed{seed}" / "manifest.csv"),
-                    "--model", arguments.model, "--weights", "imagenet", "--selector", selector,
-                    "--first", "random", "--budget", str(arguments.budget),
-                    "--rounds", str(arguments.rounds), "--views", str(arguments.views),
+        manifest = arguments.out / f"seed{seed}" / "manifest.csv"
+        selector, settings, options = ROWS["random" if name == FULL else name]
+        budget, rounds = arguments.budget, arguments.rounds
+        if name == FULL:
+            budget, rounds = pool_size(manifest), 1
+        command += ["--data", str(manifest), "--model", arguments.model, "--weights", "imagenet",
+                    "--selector", selector, "--first", "random", "--budget", str(budget),
+                    "--rounds", str(rounds), "--views", str(arguments.views),
                     "--seed", str(seed), "--threads", str(arguments.threads)]
         for setting in settings:
             command += ["--set", setting]
@@ -93,19 +127,30 @@ def run_one(arguments, name: str, seed: int) -> str:
     return f"{folder}: done"
 
 
-def slug(name: str) -> str:
-    return "".join(c if c.isalnum() else "_" for c in name).strip("_")
-
-
 def read_curve(folder: pathlib.Path) -> list[tuple[int, float]]:
     with (folder / "curve.csv").open(encoding="utf-8", newline="") as file:
         return [(int(r["labels"]), float(r["auc"])) for r in csv.DictReader(file)]
+
+
+def training_seconds(folder: pathlib.Path) -> float:
+    with (folder / "times.csv").open(encoding="utf-8", newline="") as file:
+        return sum(float(r["seconds_train"]) for r in csv.DictReader(file))
 
 
 def area(curve: list[tuple[int, float]]) -> float:
     """Mean AUC over the label axis: trapezoids between the points, divided by their span."""
     total = sum((b[0] - a[0]) * (a[1] + b[1]) / 2 for a, b in zip(curve, curve[1:]))
     return total / (curve[-1][0] - curve[0][0])
+
+
+def labels_to_reach(curve: list[tuple[int, float]], target: float) -> float:
+    """First number of labels at which the curve reaches the target; infinite when it never does."""
+    if curve[0][1] >= target:
+        return curve[0][0]
+    for (n0, a0), (n1, a1) in zip(curve, curve[1:]):
+        if a1 >= target:
+            return n0 + (n1 - n0) * (target - a0) / (a1 - a0)
+    return math.inf
 
 
 def interval(values: list[float]) -> str:
@@ -116,39 +161,72 @@ def interval(values: list[float]) -> str:
     return f"{mean:+.4f} [{mean - half:+.4f}, {mean + half:+.4f}]"
 
 
+def table(header: list[str], rows: list[list[str]]) -> str:
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"
+
+
 def summarise(arguments) -> str:
-    curves = {}
-    for name in arguments.selectors:
-        for seed in arguments.seeds:
-            folder = arguments.out / f"seed{seed}" / slug(name)
-            if finished(folder, arguments.rounds):
+    curves, seconds, full = {}, {}, {}
+    for seed in arguments.seeds:
+        if finished(arguments, FULL, seed):
+            full[seed] = read_curve(folder_of(arguments, FULL, seed))[-1]
+        for name in arguments.rows:
+            if finished(arguments, name, seed):
+                folder = folder_of(arguments, name, seed)
                 curves[name, seed] = read_curve(folder)
+                seconds[name, seed] = training_seconds(folder)
     with (arguments.out / "curves.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["selector", "seed", "labels", "auc"])
+        writer.writerow(["row", "seed", "labels", "auc"])
         for (name, seed), curve in curves.items():
             writer.writerows([name, seed, labels, auc] for labels, auc in curve)
+        writer.writerows([FULL, seed, *point] for seed, point in full.items())
+    if not curves:
+        return "nothing is finished yet\n"
+
     labels = [n for n, _ in next(iter(curves.values()))]
-    lines = ["| selector | seeds | " + " | ".join(str(n) for n in labels) +
-             " | area | area minus random [95 %] |", "|---" * (len(labels) + 4) + "|"]
+    means, by_seed, records = [], [], []
+    base = arguments.baseline
+    for name in arguments.rows:
+        seeds = [s for s in arguments.seeds if (name, s) in curves]
+        if not seeds:
+            continue
+        mine = [curves[name, s] for s in seeds]
+        areas = [area(curve) for curve in mine]
+        points = [f"{statistics.fmean(curve[i][1] for curve in mine):.4f}"
+                  for i in range(len(labels))]
+        paired = [s for s in seeds if (base, s) in curves]
+        differences = [area(curves[name, s]) - area(curves[base, s]) for s in paired]
+        ends = [curves[name, s][-1][1] - curves[base, s][-1][1] for s in paired]
+        compared = name != base and paired
+        means.append([name, str(len(seeds)), *points, f"{statistics.fmean(areas):.4f}",
+                      interval(differences) if compared else "",
+                      interval(ends) if compared else "",
+                      f"{statistics.fmean(seconds[name, s] for s in seeds):.0f}"])
+        reached = {s: labels_to_reach(curves[name, s], full[s][1] - TOLERANCE)
+                   for s in seeds if s in full}
+        def shown(value: float) -> str:
+            return f"> {labels[-1]}" if math.isinf(value) else f"{value:.0f}"
+        median = shown(statistics.median_high(list(reached.values()))) if reached else ""
+        by_seed.append([name] + [f"{area(curves[name, s]):.4f}" if s in seeds else ""
+                                 for s in arguments.seeds] +
+                       [shown(reached[s]) if s in reached else "" for s in arguments.seeds] + [median])
+        records += [[name, s, area(curves[name, s]), curves[name, s][-1][1], reached.get(s, ""),
+                     seconds[name, s]] for s in seeds]
     with (arguments.out / "summary.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["selector", "seed", "area", "final_auc"])
-        for name in arguments.selectors:
-            seeds = [s for s in arguments.seeds if (name, s) in curves]
-            if not seeds:
-                continue
-            mine = [curves[name, s] for s in seeds]
-            areas = [area(c) for c in mine]
-            for s, c, a in zip(seeds, mine, areas):
-                writer.writerow([name, s, a, c[-1][1]])
-            points = [f"{statistics.fmean(c[i][1] for c in mine):.4f}" for i in range(len(labels))]
-            paired = [area(curves[name, s]) - area(curves["random", s]) for s in seeds
-                      if ("random", s) in curves]
-            lines.append(f"| {name} | {len(seeds)} | " + " | ".join(points) +
-                         f" | {statistics.fmean(areas):.4f} | " +
-                         ("" if name == "random" or not paired else interval(paired)) + " |")
-    text = "\n".join(lines) + "\n"
+        writer.writerow(["row", "seed", "area", "final_auc", "labels_to_full_minus_0.02",
+                         "seconds_train"])
+        writer.writerows(records)
+    text = table(["row", "seeds", *(str(n) for n in labels), "area", f"area minus {base} [95 %]",
+                  f"last point minus {base} [95 %]", "training, s"], means) + "\n"
+    text += table(["row", *(f"area, seed {s}" for s in arguments.seeds),
+                   *(f"labels to full - {TOLERANCE}, seed {s}" for s in arguments.seeds), "median"],
+                  by_seed)
+    if full:
+        text += "\nFull data: " + ", ".join(
+            f"seed {s}: {auc:.4f} with {n} labels" for s, (n, auc) in full.items()) + ".\n"
     (arguments.out / "summary.md").write_text(text, encoding="utf-8")
     return text
 
@@ -156,12 +234,12 @@ def summarise(arguments) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--program", type=pathlib.Path, required=True)
-    parser.add_argument("--data", type=pathlib.Path, required=True)
+    parser.add_argument("--program", type=pathlib.Path, default=pathlib.Path("build/release/bin/aift"))
+    parser.add_argument("--data", type=pathlib.Path, required=True, help="a manifest with groups")
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--model", default="efficientnet_lite0")
-    parser.add_argument("--selectors", nargs="+", choices=SELECTORS,
-                        default=["random", "aift a=1/4", "aift a=1/2", "aift a=1"])
+    parser.add_argument("--rows", nargs="+", choices=ROWS, default=SELECTORS)
+    parser.add_argument("--baseline", choices=ROWS, default="random")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3, 4, 5])
     parser.add_argument("--pool", type=int, default=600)
     parser.add_argument("--test", type=int, default=500)
@@ -170,25 +248,27 @@ def main() -> int:
     parser.add_argument("--views", type=int, default=4)
     parser.add_argument("--threads", type=int, default=1, help="of one run")
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time")
+    parser.add_argument("--summary", action="store_true", help="compare what is there, run nothing")
     parser.add_argument("--extra", nargs=argparse.REMAINDER, default=[],
                         help="further options of `aift run`, last")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    for seed in arguments.seeds:
-        manifest = arguments.out / f"seed{seed}" / "manifest.csv"
-        if not manifest.is_file():
-            split_manifest(arguments.data, manifest, seed, arguments.pool, arguments.test)
     failed = 0
-    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-        # Seed by seed, so that an unfinished study still compares whole seeds.
-        waiting = [pool.submit(run_one, arguments, name, seed)
-                   for seed in arguments.seeds for name in arguments.selectors]
-        for job in concurrent.futures.as_completed(waiting):
-            try:
-                print(job.result(), flush=True)
-            except RuntimeError as error:
-                failed += 1
-                print(error, file=sys.stderr, flush=True)
+    if not arguments.summary:
+        for seed in arguments.seeds:
+            manifest = arguments.out / f"seed{seed}" / "manifest.csv"
+            if not manifest.is_file():
+                split_manifest(arguments.data, manifest, seed, arguments.pool, arguments.test)
+        with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+            # Seed by seed, so that an unfinished study still compares whole seeds.
+            waiting = [pool.submit(run_one, arguments, name, seed)
+                       for seed in arguments.seeds for name in [*arguments.rows, FULL]]
+            for job in concurrent.futures.as_completed(waiting):
+                try:
+                    print(job.result(), flush=True)
+                except RuntimeError as error:
+                    failed += 1
+                    print(error, file=sys.stderr, flush=True)
     print(summarise(arguments))
     return 1 if failed else 0
 
