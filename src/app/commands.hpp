@@ -24,4 +24,7 @@ void add_models_command(CLI::App& app, std::function<void()> list);
 /// aift report: one HTML file from one or several run folders.
 void add_report_command(CLI::App& app);
 
+/// aift phantom: writes generated data.
+void add_phantom_command(CLI::App& app);
+
 }  // namespace aift::app

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include <aift/core/error.hpp>
+#include <aift/io/atomic_file.hpp>
 #include <aift/io/csv.hpp>
 
 namespace aift::io {
@@ -212,7 +213,7 @@ void add_labels(const Listing& listing, const DatasetOptions& options, Dataset& 
     data.labels.push_back(number->second);
   }
   AIFT_EXPECT(
-      data.class_names.size() != 1, ValueError,
+      data.class_names.size() != 1 || !options.require_trainable, ValueError,
       "{} has one class only, \"{}\"; a classifier needs at least two, so add images of another "
       "or name all classes.",
       listing.name, data.class_names.front());
@@ -320,6 +321,16 @@ void expect_usable(const Listing& listing, const Dataset& data) {
   }
 }
 
+/// The sentence of a file SYNTHETIC, without its line end; empty when there is none.
+std::string read_synthetic(const fs::path& root) {
+  const fs::path file = root / "SYNTHETIC";
+  std::error_code error;
+  if (!fs::is_regular_file(file, error)) return {};
+  std::string text = read_text_file(file);
+  text.resize(std::min(text.find_first_of("\r\n"), text.size()));
+  return text.empty() ? "Generated data." : text;
+}
+
 }  // namespace
 
 std::uint64_t candidate_id(std::string_view path) noexcept {
@@ -339,7 +350,8 @@ Dataset read_dataset(const fs::path& manifest_or_folder, const DatasetOptions& o
   add_labels(listing, options, data);
   add_groups(listing, data);
   add_split(listing, data);
-  expect_usable(listing, data);
+  if (options.require_trainable) expect_usable(listing, data);
+  data.synthetic = read_synthetic(data.root);
   data.extra_columns = std::move(listing.extra_columns);
   data.extra = std::move(listing.extra);
   return data;

@@ -21,6 +21,9 @@ struct DatasetOptions {
   std::vector<std::string> classes = {};
   /// Refuse a candidate without a label (a simulated reader could not answer for it).
   bool require_labels = false;
+  /// Refuse labels that no classifier could be trained and tested on (fewer than two classes, a
+  /// class on one side only). Off for what only looks at images.
+  bool require_trainable = true;
 };
 
 /// Candidates and what is known about them; vectors without another remark are [size()].
@@ -37,6 +40,8 @@ struct Dataset {
   std::vector<std::uint8_t> split;  ///< Split; unset everywhere or nowhere
   std::vector<std::string> extra_columns;       ///< further columns of the manifest, in order
   std::vector<std::vector<std::string>> extra;  ///< [size()][extra_columns]; empty if no columns
+  std::string
+      synthetic;  ///< the sentence of a SYNTHETIC file beside the manifest; empty: not declared synthetic
 
   /// Number of candidates.
   [[nodiscard]] index_t size() const noexcept { return static_cast<index_t>(paths.size()); }
@@ -67,6 +72,8 @@ struct Dataset {
 ///           in each sub-folder, at any depth, are labelled with the sub-folder's name; images
 ///           directly in the folder are unlabelled. Names that start with a point are left out.
 ///           Order: bytewise.
+/// synthetic a file SYNTHETIC in the root, one sentence, says that the data is generated, and how;
+///           reports repeat it
 ///
 /// Only names are looked at, no image is opened (that is `check_images`).
 /// throws  IoError naming the file and, in a manifest, the line: neither manifest nor folder, no

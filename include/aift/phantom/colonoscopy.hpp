@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+
+#include <aift/core/executor.hpp>
+#include <aift/core/progress.hpp>
+#include <aift/core/types.hpp>
+
+namespace aift::phantom {
+
+/// What `write_colonoscopy` makes.
+struct ColonoscopyOptions {
+  index_t videos = 40;     ///< patients, one video each, at least 1
+  index_t frames = 30;     ///< per video, at least 1
+  index_t size = 192;      ///< height and width of a frame, in [32, 1024]
+  double positives = 0.1;  ///< share of the sequences that pass a polyp, in [0, 1]
+  double uninformative =
+      0.2;  ///< share of the sequences with a stretch in which nothing can be seen
+  std::uint64_t seed = 0;
+};
+
+/// What came out.
+struct ColonoscopyResult {
+  index_t frames = 0;
+  index_t positives = 0;      ///< labelled "polyp"
+  index_t uninformative = 0;  ///< quality other than "clear"
+};
+
+/// Synthetic colonoscopy videos: a bent tube with haustral folds is ray-marched from a camera that
+/// carries its own light. Nothing in it was recorded from a patient, and a network trained on it
+/// says nothing about patients.
+///
+/// scene     the wall's distance from the centre line is 1, slightly three-cornered; half-moon folds
+///           at irregular distances; blood vessels and mottling from gradient noise; polyps: sessile
+///           (a dome), flat (a low plate), pedunculated (a head on a stalk), of 0.2 to 0.5 in half-width,
+///           whose colour is drawn around that of the wall, to either side. Per patient: colour,
+///           folds, vessels, light, noise of the sensor, dark corners
+/// video     sequences of ten frames, in which the camera glides and turns by little from frame to
+///           frame; between sequences it is somewhere else. In a share `positives` of them it
+///           passes a polyp
+/// quality   clear; in stretches of two to five frames: `blurred` (motion), `wall` (too near to see
+///           anything), `residue` (fluid and bubbles over most of the field)
+/// label     `polyp` where at least 0.6 % of the field shows one, hidden by residue or not, else
+///           `mucosa`
+/// out       folder that is missing or empty: videos/<video>/<frame>.jpg, manifest.csv
+///           (path,label,group,quality,video,frame; the group is the patient), README.txt, SYNTHETIC
+/// random    Philox, keyed by (seed, video, number): the same frames for any executor. Sines and
+///           roots are the C library's, so that pixels may differ in the last digit elsewhere
+/// cost      about 0.2 s of one core per frame of 192 pixels
+/// throws    ValueError (options), IoError (output folder), CancelledError. The manifest is written
+///           last: a folder without it is incomplete
+ColonoscopyResult write_colonoscopy(const std::filesystem::path& out,
+                                    const ColonoscopyOptions& options, Executor* executor = nullptr,
+                                    Progress* progress = nullptr);
+
+}  // namespace aift::phantom
