@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The installed package: find_package(aift 0.1 COMPONENTS core cuda io loop torch).
+# The installed package: find_package(aift 0.1 COMPONENTS core c cuda io loop torch).
 include_guard(GLOBAL)
 
 set(_aift_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/aift")
@@ -8,11 +8,15 @@ configure_package_config_file(
   INSTALL_DESTINATION "${_aift_package_dir}" NO_SET_AND_CHECK_MACRO)
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/aiftConfigVersion.cmake"
                                  COMPATIBILITY SameMinorVersion)
-install(FILES "${PROJECT_BINARY_DIR}/aiftConfig.cmake"
-              "${PROJECT_BINARY_DIR}/aiftConfigVersion.cmake"
-        DESTINATION "${_aift_package_dir}" COMPONENT aift_core)
-install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${PROJECT_SOURCE_DIR}/NOTICE"
-        DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT aift_core)
+foreach(_component IN ITEMS aift_core aift_c)  # those that can be installed alone
+  if(TARGET ${_component})
+    install(FILES "${PROJECT_BINARY_DIR}/aiftConfig.cmake"
+                  "${PROJECT_BINARY_DIR}/aiftConfigVersion.cmake"
+            DESTINATION "${_aift_package_dir}" COMPONENT ${_component})
+    install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${PROJECT_SOURCE_DIR}/NOTICE"
+            DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT ${_component})
+  endif()
+endforeach()
 if(TARGET aift_io)
   install(FILES "${PROJECT_SOURCE_DIR}/cmake/FindAiftOpenCV.cmake"
           DESTINATION "${_aift_package_dir}" COMPONENT aift_io)
