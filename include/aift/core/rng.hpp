@@ -73,6 +73,7 @@ namespace detail {
 /// thread safe: immutable
 class KeyedRandom {
  public:
+  /// The stream of one use; see the class.
   constexpr KeyedRandom(std::uint64_t seed, Purpose purpose, index_t round = 0,
                         std::uint64_t id = 0) noexcept
       : id_(id),

@@ -27,14 +27,14 @@ enum class FaultCode : std::uint8_t {
 /// layout  candidate << 24 | patch << 4 | fault; all bits set: nothing was refused
 /// limits  2^40 - 2 candidates, 2^20 patches each
 struct Status {
-  std::uint64_t word;
+  std::uint64_t word;  ///< the smallest word of all offenders so far; decode() unpacks it
 };
 
 /// A status word, unpacked.
 struct Offense {
-  FaultCode fault = FaultCode::none;
+  FaultCode fault = FaultCode::none;  ///< what is wrong
   index_t candidate = 0;  ///< counted from `first_candidate` of the operator that refused it
-  index_t patch = 0;
+  index_t patch = 0;      ///< within the candidate
 };
 
 /// The word that stands for "nothing was refused".

@@ -19,7 +19,8 @@ namespace aift::io {
 /// grey      becomes three equal channels
 /// alpha     is dropped: the colour behind it counts, nothing is blended
 /// 16 bit    v becomes round(v / 257), so 0 and 65535 become 0 and 255 whatever the image's own
-/// range EXIF      the orientation a camera wrote is applied: the image is as a viewer shows it
+///           range
+/// EXIF      the orientation a camera wrote is applied: the image is as a viewer shows it
 /// throws    IoError naming the file: missing, empty, damaged or cut short (a JPEG without its end
 ///           marker too), of another format, without pixels, floating-point pixels
 [[nodiscard]] Image decode_image(const std::filesystem::path& file);
@@ -42,7 +43,7 @@ class FileImageSource final : public ImageSource {
 
 /// A candidate whose image cannot be decoded.
 struct BadImage {
-  index_t index = 0;
+  index_t index = 0;   ///< of the candidate in the data set
   std::string reason;  ///< one sentence, with the path
 };
 

@@ -29,6 +29,7 @@ struct ModelInfo {
 class Model {
  public:
   virtual ~Model() = default;
+  /// What it is; the same during the whole life of the object.
   [[nodiscard]] virtual const ModelInfo& info() const noexcept = 0;
   /// patches [n, C, H, W] float32 -> logits [n, K] and, unless empty, features [n, d], from one
   /// forward pass in evaluation mode. throws ShapeError
@@ -36,6 +37,7 @@ class Model {
                        std::span<float> features) const = 0;
   /// Writes one file that the application's ModelLoader reads back to the same predictions.
   virtual void save(const std::filesystem::path& file) const = 0;
+  /// A copy that predicts the same and shares nothing that changes.
   [[nodiscard]] virtual std::unique_ptr<Model> clone() const = 0;
 };
 

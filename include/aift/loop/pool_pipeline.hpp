@@ -49,8 +49,7 @@ struct PredictedChunk {
 ///           `on_unreadable` was told of is missing, and the next chunk starts behind it
 /// result    does not depend on timing or on `workers`
 /// memory    max(3 B, q + 3 B) patches, q more per worker, and the predictions of B + q patches,
-/// independent of the
-///           number of candidates
+///           independent of the number of candidates
 /// throws    ValueError (batch, views, workers, features the model does not give), ShapeError,
 ///           CancelledError between batches; whatever a worker, the model or the callback threw.
 ///           With several faults it is that of the first candidate, and the candidates of all

@@ -22,11 +22,14 @@ namespace aift {
 /// cost   O(q K) per candidate, no allocation per candidate
 class BaldSelector final : public ScoreSelector {
  public:
-  static constexpr std::string_view kName = "bald";
+  static constexpr std::string_view kName = "bald";  ///< in the registry
+  /// One line for people.
   static constexpr std::string_view kSummary =
       "Single patches are certain, their mean is not (mutual information)";
+  /// Keys that `make` reads.
   static constexpr std::string_view kOptions = "alpha, eps, entropy, pairs, precision, pick, omega";
 
+  /// throws ValueError: an option out of range
   explicit BaldSelector(const ScoreOptions& options = ScoreOptions{.alpha = 1},
                         const PickRule& rule = {})
       : ScoreSelector(rule), options_(options) {

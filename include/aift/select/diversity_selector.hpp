@@ -21,11 +21,14 @@ namespace aift {
 /// cost   O(q K) per candidate, no allocation per candidate
 class DiversitySelector final : public ScoreSelector {
  public:
-  static constexpr std::string_view kName = "diversity";
+  static constexpr std::string_view kName = "diversity";  ///< in the registry
+  /// One line for people.
   static constexpr std::string_view kSummary =
       "Patches on which the network contradicts itself (divergence of all pairs)";
+  /// Keys that `make` reads.
   static constexpr std::string_view kOptions = "alpha, eps, entropy, pairs, precision, pick, omega";
 
+  /// throws ValueError: an option out of range
   explicit DiversitySelector(const ScoreOptions& options = ScoreOptions{},
                              const PickRule& rule = {})
       : ScoreSelector(rule), options_(options) {

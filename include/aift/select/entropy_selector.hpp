@@ -20,11 +20,14 @@ namespace aift {
 /// cost   O(q K) per candidate, no allocation per candidate
 class EntropySelector final : public ScoreSelector {
  public:
-  static constexpr std::string_view kName = "entropy";
+  static constexpr std::string_view kName = "entropy";  ///< in the registry
+  /// One line for people.
   static constexpr std::string_view kSummary =
       "Patches that leave the network undecided (sum of their entropies)";
+  /// Keys that `make` reads.
   static constexpr std::string_view kOptions = "alpha, eps, entropy, pairs, precision, pick, omega";
 
+  /// throws ValueError: an option out of range
   explicit EntropySelector(const ScoreOptions& options = ScoreOptions{}, const PickRule& rule = {})
       : ScoreSelector(rule), options_(options) {
     options_.validate();

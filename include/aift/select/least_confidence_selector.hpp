@@ -20,11 +20,14 @@ namespace aift {
 /// cost   O(q K) per candidate, no allocation per candidate
 class LeastConfidenceSelector final : public ScoreSelector {
  public:
-  static constexpr std::string_view kName = "least_confidence";
+  static constexpr std::string_view kName = "least_confidence";  ///< in the registry
+  /// One line for people.
   static constexpr std::string_view kSummary =
       "The most probable class is not very probable (mean over the patches)";
+  /// Keys that `make` reads.
   static constexpr std::string_view kOptions = "alpha, eps, entropy, pairs, precision, pick, omega";
 
+  /// throws ValueError: an option out of range
   explicit LeastConfidenceSelector(const ScoreOptions& options = ScoreOptions{.alpha = 1},
                                    const PickRule& rule = {})
       : ScoreSelector(rule), options_(options) {

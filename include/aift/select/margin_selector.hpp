@@ -20,11 +20,14 @@ namespace aift {
 /// cost   O(q K) per candidate, no allocation per candidate
 class MarginSelector final : public ScoreSelector {
  public:
-  static constexpr std::string_view kName = "margin";
+  static constexpr std::string_view kName = "margin";  ///< in the registry
+  /// One line for people.
   static constexpr std::string_view kSummary =
       "The two most probable classes are close (mean over the patches)";
+  /// Keys that `make` reads.
   static constexpr std::string_view kOptions = "alpha, eps, entropy, pairs, precision, pick, omega";
 
+  /// throws ValueError: an option out of range
   explicit MarginSelector(const ScoreOptions& options = ScoreOptions{.alpha = 1},
                           const PickRule& rule = {})
       : ScoreSelector(rule), options_(options) {

@@ -11,12 +11,13 @@ namespace aift {
 
 /// How a batch is drawn from scores.
 struct PickRule {
+  /// How picks follow from scores.
   enum class Kind : std::uint8_t {
     top,   ///< the b largest, lowest index on a tie
     acft,  ///< ACFT's draw: weights (a_i - a_last)/(a_first - a_last) over the omega b best
   };
-  Kind kind = Kind::top;
-  double omega = 5;  ///< acft: size of the drawing pool in batches, >= 1
+  Kind kind = Kind::top;  ///< which of them
+  double omega = 5;       ///< acft: size of the drawing pool in batches, >= 1
 
   /// keys: pick=top|acft, omega=5
   [[nodiscard]] static PickRule from(const Settings& settings);
@@ -45,7 +46,9 @@ struct AcftPool {
 /// One number per candidate from its patches, chunk by chunk; then a PickRule.
 class ScoreSelector : public Selector {
  public:
+  /// rule  how the batch follows from the scores
   explicit ScoreSelector(const PickRule& rule = {}) : rule_(rule) {}
+  /// Scores alone.
   [[nodiscard]] Needs needs() const override { return {.scores = true}; }
 
   /// Validated scores of one chunk, appended to `out`: how a pool larger than memory is scored.

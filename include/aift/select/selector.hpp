@@ -14,11 +14,11 @@ namespace aift {
 
 /// Which inputs a selector reads; `select` refuses a pool that lacks one of them.
 struct Needs {
-  bool scores = false;  ///< predictions, or a score table made by this selector
-  bool mean_probabilities = false;
-  bool features = false;
-  bool labels = false;
-  bool groups = false;
+  bool scores = false;              ///< predictions, or a score table made by this selector
+  bool mean_probabilities = false;  ///< PoolView::mean_probabilities
+  bool features = false;            ///< PoolView::features
+  bool labels = false;              ///< PoolView::labels
+  bool groups = false;              ///< PoolView::groups
 };
 
 /// Everything a selector may look at. Owns nothing; empty spans mean "not given".
@@ -29,7 +29,7 @@ struct PoolView {
   const ScoreTable* scores = nullptr;             ///< already scored, chunk by chunk
   std::span<const double> mean_probabilities;     ///< [N, K]
   std::span<const float> features;                ///< [N, feature_size]
-  index_t feature_size = 0;
+  index_t feature_size = 0;                       ///< d
   std::span<const label_t> labels;     ///< [N]; >= 0: labelled already, never picked again
   std::span<const index_t> groups;     ///< [N]
   std::span<const double> costs;       ///< [N]
@@ -38,21 +38,22 @@ struct PoolView {
 
 /// What a selection depends on besides the pool.
 struct SelectContext {
-  std::uint64_t seed = 0;
-  index_t round = 0;
+  std::uint64_t seed = 0;  ///< of the experiment
+  index_t round = 0;       ///< from 0 on
 };
 
 /// The picks, best first, and why. Vectors beside `indices` are parallel to it or empty.
 struct Selection {
-  std::string selector;
-  std::vector<index_t> indices;
-  std::vector<double> score;
-  std::vector<double> entropy;
-  std::vector<double> diversity;
-  std::vector<label_t> dominant;
+  std::string selector;                            ///< name of the selector
+  std::vector<index_t> indices;                    ///< positions in the pool, best first
+  std::vector<double> score;                       ///< what was ranked by
+  std::vector<double> entropy;                     ///< nats
+  std::vector<double> diversity;                   ///< nats
+  std::vector<label_t> dominant;                   ///< class of the largest mean probability
   std::vector<std::vector<std::int32_t>> kept;     ///< patch numbers, most confident first
   std::vector<std::vector<std::int32_t>> dropped;  ///< patches outside the majority, ascending
   std::vector<std::string> reason;                 ///< one short sentence per pick
+  /// Picks.
   [[nodiscard]] index_t size() const noexcept { return static_cast<index_t>(indices.size()); }
 };
 
@@ -64,6 +65,7 @@ class Selector {
   virtual ~Selector() = default;
   /// Name in the registry and in reports, snake_case.
   [[nodiscard]] virtual std::string_view name() const noexcept = 0;
+  /// What the pool must bring; without an override nothing.
   [[nodiscard]] virtual Needs needs() const { return {}; }
 
   /// Validates, then picks min(budget, unlabelled candidates), no candidate twice.

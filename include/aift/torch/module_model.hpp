@@ -32,9 +32,10 @@ class Network : public torch::nn::Module {
   [[nodiscard]] virtual std::vector<torch::Tensor> stage_parameters(index_t stage) const = 0;
   /// The linear layer behind the features: weight [K, d], bias [K], both parameters of the network.
   struct Head {
-    torch::Tensor weight;
-    torch::Tensor bias;
+    torch::Tensor weight;  ///< [K, d]
+    torch::Tensor bias;    ///< [K]
   };
+  /// The layer itself, not a copy: training changes it.
   [[nodiscard]] virtual Head head() const = 0;
   /// A network of the same architecture with `classes` outputs; its weights may be anything.
   [[nodiscard]] virtual std::shared_ptr<Network> make_like(index_t classes) const = 0;
@@ -73,7 +74,9 @@ class ModuleModel final : public Model {
 
   /// The network itself. Whoever changes its weights calls weights_changed() afterwards.
   [[nodiscard]] const std::shared_ptr<Network>& network() const noexcept { return network_; }
+  /// Forgets what was compiled from the old weights.
   void weights_changed() { predictor_ = nullptr; }
+  /// How often a trainer has fitted it to its classes.
   [[nodiscard]] index_t fits() const noexcept { return fits_; }
 
  private:
