@@ -31,6 +31,13 @@ WORD = re.compile(rf"^(?P<name>{'|'.join(WORDS)})(?:$|:? (?P<text>\S.*)$)", re.I
 ITEM = re.compile(r"^(?:[-*+]|\d+\.) ")
 
 
+def escaped(text: str) -> str:
+    """`a <b>` outside of code is no tag."""
+    parts = text.split("`")
+    return "`".join(part if i % 2 else re.sub(r"<(?=[A-Za-z/])", r"\\<", part)
+                    for i, part in enumerate(parts))
+
+
 def block(lines: list[str]) -> list[str]:
     """The text of one doc block."""
     result: list[str] = []
@@ -58,7 +65,7 @@ def block(lines: list[str]) -> list[str]:
             line = "@verbatim " + line[2:]
         else:
             line = line[2:]
-        result.append(line)
+        result.append(line if fenced or state == "verbatim" else escaped(line))
     if state == "verbatim":
         result[-1] += " @endverbatim"
     return result
