@@ -17,13 +17,13 @@ struct ColonoscopyOptions {
   index_t size = 192;      ///< height and width of a frame, in [32, 1024]
   double positives = 0.1;  ///< share of the sequences that pass a polyp, in [0, 1]
   double uninformative =
-      0.2;  ///< share of the sequences with a stretch in which nothing can be seen
-  std::uint64_t seed = 0;
+      0.2;                 ///< share of the sequences with a stretch in which nothing can be seen
+  std::uint64_t seed = 0;  ///< fixes every picture
 };
 
 /// What came out.
 struct ColonoscopyResult {
-  index_t frames = 0;
+  index_t frames = 0;         ///< pictures written
   index_t positives = 0;      ///< labelled "polyp"
   index_t uninformative = 0;  ///< quality other than "clear"
 };
