@@ -102,6 +102,14 @@ class Augmenter {
   /// throws ShapeError (capacity, format), IoError (source)
   virtual void render(std::span<const PatchPlan> plans, const Source& source,
                       const PatchBuffer& out) const = 0;
+  /// The images that `render` makes patches of this format from, when it does so exactly as
+  /// BatchRenderer does: then whoever has many to render may do it himself, on a GPU as well. Null:
+  /// patches are made otherwise, `render` has to be called.
+  [[nodiscard]] virtual const ImageSource* images(const Source& source,
+                                                  const PatchFormat& format) const noexcept {
+    static_cast<void>(source), static_cast<void>(format);
+    return nullptr;
+  }
 };
 
 }  // namespace aift

@@ -80,9 +80,16 @@ class ImageAugmenter final : public Augmenter {
   /// options().format, capacity too small; IoError of the source
   void render(std::span<const PatchPlan> plans, const Source& source,
               const PatchBuffer& out) const override;
+  /// The source itself, for the format of the options.
+  [[nodiscard]] const ImageSource* images(const Source& source,
+                                          const PatchFormat& format) const noexcept override;
 
  private:
   ImageAugmentOptions options_;
 };
+
+/// Decoded image of a candidate. throws IoError of the source, ShapeError: its pixels do not fit its
+/// size
+[[nodiscard]] Image read_image(const ImageSource& source, const CandidateRef& candidate);
 
 }  // namespace aift

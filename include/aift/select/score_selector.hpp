@@ -2,8 +2,10 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include <aift/core/settings.hpp>
+#include <aift/score/scores.hpp>
 #include <aift/select/selector.hpp>
 #include <aift/select/top_b.hpp>
 
@@ -42,6 +44,13 @@ struct AcftPool {
                                              double omega,
                                              const std::function<double(index_t)>& uniform);
 
+/// A score of the library and its conventions: what can be computed wherever predictions are.
+struct ScoreRecipe {
+  ScoreKind kind = ScoreKind::aift;
+  ScoreOptions options;
+  friend bool operator==(const ScoreRecipe&, const ScoreRecipe&) = default;
+};
+
 /// One number per candidate from its patches, chunk by chunk; then a PickRule.
 class ScoreSelector : public Selector {
  public:
@@ -52,6 +61,11 @@ class ScoreSelector : public Selector {
   /// throws ShapeError, ValueError naming candidate (counted over all chunks) and patch; `out` is
   /// then as it was
   void score(const PatchPredictions& chunk, ScoreTable& out) const;
+
+  /// What score_into computes, when that is one of the library's scores and nothing else: a model on
+  /// a GPU then scores where its predictions are, with the same bits, instead of copying them to
+  /// the host for score_into.
+  [[nodiscard]] virtual std::optional<ScoreRecipe> recipe() const { return std::nullopt; }
 
  protected:
   /// Writes the rows of `chunk` into `out`, which has no rows yet; `out.request` says what to keep,
