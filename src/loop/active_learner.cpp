@@ -754,40 +754,20 @@ struct ActiveLearner::Impl {
     }
     const Members& members = needs.labels ? with_labelled : pool;
 
-    ScoreTable table;
-    std::vector<double> means;
-    std::vector<float> features;
+    PoolSummary summary;
     Unreadable bad;
     if (needs.scores || needs.mean_probabilities || needs.features) {
-      const std::size_t n = members.ids().size();
       PipelineOptions options = pipeline("score");
-      options.features = needs.features;
       options.on_unreadable = [&](index_t position, const std::string& reason) {
         bad.emplace_back(members[position], reason);
       };
-      const auto k = static_cast<std::size_t>(by.info().classes);
-      if (needs.scores) {
-        table.score.reserve(n);
-        table.entropy.reserve(n);
-        table.diversity.reserve(n);
-        table.dominant.reserve(n);
-      }
-      if (needs.mean_probabilities) means.reserve(n * k);
-      if (needs.features) features.reserve(n * static_cast<std::size_t>(by.info().feature_size));
-      std::vector<double> rows;
-      predict_pool(
+      summary = summarise_pool(
           by, augmenter, *o.source, members.size(), [&](index_t i) { return members[i]; },
-          Purpose::scoring, record.round, options, progress,
-          [&](const PredictedChunk& chunk) {
-            if (needs.scores) {
-              scorer->score(
-                  PatchPredictions::dense(chunk.logits.data(), chunk.candidates, chunk.patches,
-                                          chunk.classes, PredictionKind::logits),
-                  table);
-            }
-            if (needs.mean_probabilities) append_means(chunk, rows, means);
-            if (needs.features) append_features(chunk, features);
-          });
+          Purpose::scoring, record.round,
+          {.scorer = needs.scores ? scorer : nullptr,
+           .mean_probabilities = needs.mean_probabilities,
+           .mean_features = needs.features},
+          options, progress);
       if (!bad.empty()) {
         drop_unreadable(bad, progress);
         with_labelled.remove_if([this](const CandidateRef& c) { return is_excluded(c); });
@@ -798,9 +778,9 @@ struct ActiveLearner::Impl {
     PoolView view;
     view.size = members.size();
     view.classes = by.info().classes;
-    if (needs.scores) view.scores = &table;
-    view.mean_probabilities = means;
-    view.features = features;
+    if (needs.scores) view.scores = &summary.scores;
+    view.mean_probabilities = summary.mean_probabilities;
+    view.features = summary.mean_features;
     view.feature_size = needs.features ? by.info().feature_size : 0;
     std::vector<label_t> labels;
     std::vector<index_t> groups;
@@ -830,29 +810,6 @@ struct ActiveLearner::Impl {
       if (!picked.dominant.empty() && !asked_by_first_model()) pick.dominant = picked.dominant[r];
       if (!picked.reason.empty()) pick.reason = picked.reason[r];
       record.picks.push_back(std::move(pick));
-    }
-  }
-
-  static void append_means(const PredictedChunk& chunk, std::vector<double>& rows,
-                           std::vector<double>& means) {
-    rows.resize(chunk.logits.size());
-    softmax_rows(chunk.logits, chunk.classes, rows);
-    const std::size_t before = means.size();
-    means.resize(before + static_cast<std::size_t>(chunk.candidates * chunk.classes));
-    mean_over_views(rows, chunk.candidates, chunk.patches, chunk.classes,
-                    std::span<double>(means).subspan(before));
-  }
-
-  static void append_features(const PredictedChunk& chunk, std::vector<float>& features) {
-    const auto d = static_cast<std::size_t>(chunk.feature_size);
-    const auto q = static_cast<std::size_t>(chunk.patches);
-    for (std::size_t i = 0; i < static_cast<std::size_t>(chunk.candidates); ++i) {
-      for (std::size_t f = 0; f < d; ++f) {
-        double sum = 0;
-        for (std::size_t v = 0; v < q; ++v)
-          sum += static_cast<double>(chunk.features[(i * q + v) * d + f]);
-        features.push_back(static_cast<float>(sum / static_cast<double>(q)));
-      }
     }
   }
 

@@ -13,6 +13,8 @@
 
 namespace aift {
 
+class DevicePipeline;
+
 /// What a model is, for records and for checks.
 struct ModelInfo {
   std::string architecture;                ///< "efficientnet_lite0", "torchscript", "fake", ...
@@ -37,6 +39,9 @@ class Model {
   /// Writes one file that the application's ModelLoader reads back to the same predictions.
   virtual void save(const std::filesystem::path& file) const = 0;
   [[nodiscard]] virtual std::unique_ptr<Model> clone() const = 0;
+  /// How whole pools go through a model that lives on a device (loop/device_pipeline.hpp); null: by
+  /// predict(), with patches rendered on the CPU. It is the model's and ends with it.
+  [[nodiscard]] virtual const DevicePipeline* device_pipeline() const noexcept { return nullptr; }
 };
 
 /// Reads what Model::save wrote.
