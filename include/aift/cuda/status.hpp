@@ -49,7 +49,14 @@ AIFT_HD std::uint64_t pack_status(index_t candidate, index_t patch, FaultCode fa
 }
 
 /// The offender in a word that was copied to the host; none when clean.
-[[nodiscard]] std::optional<Offense> decode(Status status) noexcept;
+[[nodiscard]] inline std::optional<Offense> decode(Status status) noexcept {
+  if (status.word == kStatusClean) return std::nullopt;
+  Offense offense;
+  offense.fault = static_cast<FaultCode>(status.word & 0xFU);
+  offense.patch = static_cast<index_t>(status.word >> 4 & 0xFFFFFU);
+  offense.candidate = static_cast<index_t>(status.word >> 24);
+  return offense;
+}
 
 /// Queues "nothing was refused" into `status` (device memory).
 /// throws DeviceError
