@@ -172,6 +172,9 @@ void add_run_command(CLI::App& app, std::function<void(const RunArguments&)> wor
 
   group = "How";
   add("--seed", &RunConfig::seed, "Fixes every random choice", "N")->group(group);
+  add("--device", &RunConfig::device, "Where the network lives: cpu, cuda", "WORD")->group(group);
+  add("--forward", &RunConfig::forward, "Numbers of predictions on a GPU: bf16, f32", "WORD")
+      ->group(group);
   add("--threads", &RunConfig::threads, "Threads of the network; 0: all", "N")->group(group);
   add("--workers", &RunConfig::workers, "Threads that decode and augment beside it", "N")
       ->group(group);

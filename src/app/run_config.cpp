@@ -46,6 +46,8 @@ void visit(Config& c, Visitor&& v) {
   v.field("batch", c.batch, "patches per forward pass");
   v.field("workers", c.workers, "threads that decode and augment beside the network");
   v.field("threads", c.threads, "part of what must be equal when the run is resumed");
+  v.field("device", c.device, "where the network lives: cpu, cuda");
+  v.field("forward", c.forward, "numbers of predictions on a GPU: bf16, f32");
   v.field("keep_models", c.keep_models, "false: only the last");
   v.table("stop", "0: no such rule");
   v.field("target_auc", c.target_auc, "AUC on the test images that is enough");
@@ -268,7 +270,11 @@ void RunConfig::validate() const {
   expect_word("--first", first, kFirst);
   expect_word("--start", start, kStart);
   expect_word("--train-set", train_set, kSets);
+  static constexpr std::array<std::string_view, 2> kDevices = {"cpu", "cuda"};
+  static constexpr std::array<std::string_view, 2> kForward = {"bf16", "f32"};
   expect_word("border", border, kBorders);
+  expect_word("--device", device, kDevices);
+  expect_word("--forward", forward, kForward);
   expect_at_least("--budget", budget, 1);
   expect_at_least("--rounds", rounds, 0);
   expect_at_least("--max-labels", max_labels, 0);

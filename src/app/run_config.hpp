@@ -39,8 +39,10 @@ struct RunConfig {
   double test_share = 0.3;
   double max_bad = 0.01;
   index_t batch = 32;
-  index_t workers = 1;  ///< threads that decode and render beside the network
-  index_t threads = 0;  ///< 0: all; resolved before it is written
+  index_t workers = 1;           ///< threads that decode and render beside the network
+  index_t threads = 0;           ///< 0: all; resolved before it is written
+  std::string device = "cpu";    ///< "cpu" or "cuda": where the network lives
+  std::string forward = "bf16";  ///< on a GPU, the numbers of its predictions: "bf16" or "f32"
   bool keep_models = true;
 
   // [stop]

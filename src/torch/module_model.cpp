@@ -14,6 +14,8 @@
 #include <aift/io/numbers.hpp>
 #include <aift/io/safetensors.hpp>
 
+#include "device_pass.hpp"
+#include "forward.hpp"
 #include "networks.hpp"
 #include "predict_buffers.hpp"
 
@@ -25,6 +27,8 @@ using torch::Tensor;
 /// Patches per forward pass: activations of this many stay in the processor's cache (measured at
 /// 96 px: 64 at once cost a tenth more per patch, 128 a half more).
 constexpr index_t kForwardBatch = 32;
+/// The same on a GPU, which wants many at once.
+constexpr index_t kGpuForwardBatch = 256;
 
 /// Tensors by name, in the network's order, without the counters of batch norm.
 std::vector<std::pair<std::string, Tensor>> named_tensors(const Network& network) {
@@ -200,7 +204,7 @@ bool is_zip(const std::filesystem::path& file) {
 // ------------------------------------------------------------------------------------- Network
 
 Network::Compiled Network::compile(index_t first, index_t last) const {
-  std::shared_ptr<Network> copy = make_like(head().weight.size(0));
+  std::shared_ptr<Network> copy = make_beside(*this, head().weight.size(0));
   copy_tensors(*this, *copy);
   copy->eval();
   return [copy, first, last](const Tensor& x) {
@@ -232,8 +236,9 @@ void load_tensors(Network& network, const std::filesystem::path& file,
 
 // --------------------------------------------------------------------------------- ModuleModel
 
-ModuleModel::ModuleModel(std::shared_ptr<Network> network, ModelInfo info, index_t fits)
-    : network_(std::move(network)), info_(std::move(info)), fits_(fits) {
+ModuleModel::ModuleModel(std::shared_ptr<Network> network, ModelInfo info, index_t fits,
+                         ForwardType forward)
+    : network_(std::move(network)), info_(std::move(info)), fits_(fits), forward_(forward) {
   AIFT_EXPECT(network_ != nullptr, ValueError, "A ModuleModel needs a network; got none.");
   const Network::Head head = network_->head();
   AIFT_EXPECT(
@@ -251,6 +256,21 @@ ModuleModel::ModuleModel(std::shared_ptr<Network> network, ModelInfo info, index
               ShapeError, "The model has {} classes, but {} class names came.", info_.classes,
               info_.class_names.size());
   network_->eval();
+  if (has_cuda_kernels() && head.weight.is_cuda()) {
+    pipeline_ = std::make_unique<TorchPipeline>(
+        [this] {
+          return Forward{predictor(), network_->head(), forward_};
+        },
+        info_, make_cuda_kernels);
+  }
+}
+
+ModuleModel::~ModuleModel() = default;
+
+const Network::Compiled& ModuleModel::predictor() const {
+  const torch::NoGradGuard no_gradients;
+  if (!predictor_) predictor_ = network_->compile(0, network_->stages());
+  return predictor_;
 }
 
 void ModuleModel::predict(std::span<const float> patches, index_t n, std::span<float> logits,
@@ -258,15 +278,16 @@ void ModuleModel::predict(std::span<const float> patches, index_t n, std::span<f
   const PatchFormat& input = info_.input;
   expect_predict_buffers(info_, patches, n, logits, features);
   const torch::NoGradGuard no_gradients;
-  if (!predictor_) predictor_ = network_->compile(0, network_->stages());
-  const Network::Head head = network_->head();
-  for (index_t first = 0; first < n; first += kForwardBatch) {
-    const index_t count = std::min(kForwardBatch, n - first);
+  const Forward forward{predictor(), network_->head(), forward_};
+  const index_t at_once = forward.device().is_cpu() ? kForwardBatch : kGpuForwardBatch;
+  for (index_t first = 0; first < n; first += at_once) {
+    const index_t count = std::min(at_once, n - first);
     const Tensor x =
         torch::from_blob(const_cast<float*>(patches.data() + first * input.elements()),
                          {count, input.channels, input.height, input.width}, torch::kFloat32);
-    const Tensor f = predictor_(x).contiguous();
-    const Tensor z = torch::linear(f, head.weight, head.bias).contiguous();
+    const Predicted predicted = forward(x.to(forward.device()));
+    const Tensor f = predicted.features.to(torch::kCPU);
+    const Tensor z = predicted.logits.to(torch::kCPU);
     AIFT_EXPECT(z.numel() == count * info_.classes && f.numel() == count * info_.feature_size,
                 ShapeError, "The network gave features {} and logits {} for {} patches.",
                 shape_text(f.sizes()), shape_text(z.sizes()), count);
@@ -283,7 +304,8 @@ void ModuleModel::save(const std::filesystem::path& file) const {
   std::vector<Tensor> kept;  // contiguous copies where needed
   std::vector<io::TensorView> views;
   for (const auto& [name, tensor] : named_tensors(*network_)) {
-    const Tensor& t = kept.emplace_back(tensor.detach().to(torch::kFloat32).contiguous());
+    const Tensor& t =
+        kept.emplace_back(tensor.detach().to(torch::kCPU, torch::kFloat32).contiguous());
     views.push_back(io::tensor_view(
         name,
         std::span<const float>(t.const_data_ptr<float>(), static_cast<std::size_t>(t.numel())),
@@ -307,9 +329,9 @@ void ModuleModel::save(const std::filesystem::path& file) const {
 }
 
 std::unique_ptr<Model> ModuleModel::clone() const {
-  std::shared_ptr<Network> copy = network_->make_like(info_.classes);
+  std::shared_ptr<Network> copy = make_beside(*network_, info_.classes);
   copy_tensors(*network_, *copy);
-  return std::make_unique<ModuleModel>(std::move(copy), info_, fits_);
+  return std::make_unique<ModuleModel>(std::move(copy), info_, fits_, forward_);
 }
 
 // ------------------------------------------------------------------------------------- factories
@@ -406,11 +428,12 @@ std::unique_ptr<Model> with_class_names(const Model& model, std::vector<std::str
               "The model has {} classes, but {} class names came.", model.info().classes,
               class_names.size());
   if (const auto* own = dynamic_cast<const ModuleModel*>(&model)) {
-    std::shared_ptr<Network> copy = own->network()->make_like(own->info().classes);
+    std::shared_ptr<Network> copy = make_beside(*own->network(), own->info().classes);
     copy_tensors(*own->network(), *copy);
     ModelInfo info = own->info();
     info.class_names = std::move(class_names);
-    return std::make_unique<ModuleModel>(std::move(copy), std::move(info), own->fits());
+    return std::make_unique<ModuleModel>(std::move(copy), std::move(info), own->fits(),
+                                         own->forward());
   }
   if (auto script = script_with_class_names(model, std::move(class_names))) return script;
   AIFT_EXPECT(false, ValueError, "Class names can be given to models of aift::nn; got '{}'.",

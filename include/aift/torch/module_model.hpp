@@ -10,7 +10,9 @@
 
 #include <torch/torch.h>
 
+#include <aift/loop/device_pipeline.hpp>
 #include <aift/loop/model.hpp>
+#include <aift/torch/device.hpp>
 #include <aift/torch/models.hpp>
 
 namespace aift::nn {
@@ -61,26 +63,37 @@ class ModuleModel final : public Model {
  public:
   /// info.architecture, info.input and info.class_names are the caller's; classes and feature_size
   /// are taken from the network's head. `fits`: how often a trainer has fitted it to this task; 0
-  /// says that the head knows nothing of the classes yet. throws ShapeError (class names, input
-  /// without extent)
-  ModuleModel(std::shared_ptr<Network> network, ModelInfo info, index_t fits = 0);
+  /// says that the head knows nothing of the classes yet. Where the network lives, it predicts;
+  /// `forward` says in which numbers. throws ShapeError (class names, input without extent)
+  ModuleModel(std::shared_ptr<Network> network, ModelInfo info, index_t fits = 0,
+              ForwardType forward = ForwardType::f32);
+  ~ModuleModel() override;
 
   [[nodiscard]] const ModelInfo& info() const noexcept override { return info_; }
   void predict(std::span<const float> patches, index_t n, std::span<float> logits,
                std::span<float> features) const override;
   void save(const std::filesystem::path& file) const override;
   [[nodiscard]] std::unique_ptr<Model> clone() const override;
+  /// Of a network on a GPU, in a build with aift::cuda; else null.
+  [[nodiscard]] const DevicePipeline* device_pipeline() const noexcept override {
+    return pipeline_.get();
+  }
 
   /// The network itself. Whoever changes its weights calls weights_changed() afterwards.
   [[nodiscard]] const std::shared_ptr<Network>& network() const noexcept { return network_; }
   void weights_changed() { predictor_ = nullptr; }
   [[nodiscard]] index_t fits() const noexcept { return fits_; }
+  [[nodiscard]] ForwardType forward() const noexcept { return forward_; }
 
  private:
+  [[nodiscard]] const Network::Compiled& predictor() const;
+
   std::shared_ptr<Network> network_;
   ModelInfo info_;
   index_t fits_ = 0;
+  ForwardType forward_ = ForwardType::f32;
   mutable Network::Compiled predictor_;
+  std::unique_ptr<DevicePipeline> pipeline_;
 };
 
 /// Fills every parameter and buffer of a network from a safetensors file.

@@ -21,6 +21,7 @@
 #include <aift/io/safetensors.hpp>
 #include <aift/loop/active_learner.hpp>
 #include <aift/select/registry.hpp>
+#include <aift/torch/device.hpp>
 #include <aift/torch/fine_tune_trainer.hpp>
 #include <aift/torch/models.hpp>
 #include <aift/torch/settings_guard.hpp>
@@ -148,6 +149,27 @@ std::unique_ptr<Model> load_network(const RunConfig& config, const Network& netw
   return own_head ? std::move(model) : nn::with_class_names(*model, class_names);
 }
 
+/// The GPU of --device cuda, for records; empty: the CPU. Refuses what cannot be done there.
+std::string find_gpu(const RunConfig& config, const Network& network) {
+  if (config.device == "cpu") return {};
+  AIFT_EXPECT(!network.script, ValueError,
+              "--device cuda takes the networks that `aift models` lists; the TorchScript file {} "
+              "runs with --device cpu.",
+              config.model);
+  try {
+    return nn::gpu_name();
+  } catch (const ValueError& error) {
+    throw ValueError(fmt::format("--device cuda cannot be used: {}", error.what()));
+  }
+}
+
+/// The model where --device says.
+std::unique_ptr<Model> placed(std::unique_ptr<Model> model, const RunConfig& config) {
+  if (config.device == "cpu") return model;
+  return nn::on_gpu(*model,
+                    config.forward == "bf16" ? nn::ForwardType::bf16 : nn::ForwardType::f32);
+}
+
 StartFrom start_from(const std::string& word) {
   return word == "scratch"      ? StartFrom::scratch
          : word == "pretrained" ? StartFrom::pretrained
@@ -229,6 +251,7 @@ void run_to_end(const RunArguments& arguments, bool& begun) {
       config.first != "imagenet" || !network.weights.empty(), ValueError,
       "--first imagenet asks the pretrained network itself; give it --weights imagenet or a "
       "weight file.");
+  const std::string gpu = find_gpu(config, network);
   config.data = absolute(config.data);
   const io::Dataset data =
       io::read_dataset(config.data, {.classes = config.classes, .require_labels = false});
@@ -250,13 +273,14 @@ void run_to_end(const RunArguments& arguments, bool& begun) {
 
   ConsoleProgress progress;
   std::optional<ActiveLearner> learner;
-  const auto model = load_network(config, network, data.class_names);
+  const auto model = placed(load_network(config, network, data.class_names), config);
   nn::FineTuneTrainer::expect_trainable(*model);
   const ImageAugmenter augmenter(config.augment_options(model->info().input));
   std::unique_ptr<Model> first_model;
   std::optional<ImageAugmenter> first_augmenter;
   if (config.first == "imagenet") {
-    first_model = nn::load_pretrained(network.architecture, network.weights, 0, config.input_size);
+    first_model = placed(
+        nn::load_pretrained(network.architecture, network.weights, 0, config.input_size), config);
     first_augmenter.emplace(config.augment_options(first_model->info().input));
   }
   const io::FileImageSource source(data);
@@ -277,8 +301,10 @@ void run_to_end(const RunArguments& arguments, bool& begun) {
   const auto classes = static_cast<index_t>(data.class_names.size());
   options.make_scratch = [&](index_t round) {
     const std::uint64_t seed = KeyedRandom(config.seed, Purpose::weights, round).bits(0);
-    return nn::with_class_names(
-        *nn::make_model(network.architecture, classes, config.input_size, seed), data.class_names);
+    return placed(nn::with_class_names(
+                      *nn::make_model(network.architecture, classes, config.input_size, seed),
+                      data.class_names),
+                  config);
   };
   options.selector = selector.get();
   options.first = config.first == "imagenet" ? FirstBatch::imagenet : FirstBatch::random;
@@ -307,7 +333,9 @@ void run_to_end(const RunArguments& arguments, bool& begun) {
                                                                    : OpenRun::resume;
   options.force = arguments.force;
   options.load = [&](const fs::path& file) {
-    return nn::load_model(file, {.input_size = config.input_size, .class_names = data.class_names});
+    return placed(
+        nn::load_model(file, {.input_size = config.input_size, .class_names = data.class_names}),
+        config);
   };
   options.keep = config.keep_models ? KeepModels::all : KeepModels::last;
   options.facts = {{"libtorch", nn::torch_version()},
@@ -317,6 +345,7 @@ void run_to_end(const RunArguments& arguments, bool& begun) {
                    {"scoring views", joined(config.scoring_ranges)},
                    {"training views", joined(config.training_ranges)},
                    {"border", fmt::format("{} {}", config.border, config.border_value)}};
+  if (!gpu.empty()) options.facts.emplace_back("device", gpu + ", " + config.forward);
   learner.emplace(std::move(options), progress);
   folder.keep();
   begun = true;
