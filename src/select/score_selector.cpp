@@ -45,6 +45,26 @@ std::string explain(const ScoreTable& table, index_t i, index_t rank, index_t of
   return text;
 }
 
+/// Ranks of the picks among all candidates without a label, those included that may not be picked
+/// any more: a batch that is put together in several queries is ranked as one.
+std::vector<index_t> ranks_among_unlabelled(const PoolView& pool, const ScoreTable& table,
+                                            std::span<const index_t> picked, index_t& of) {
+  std::vector<index_t> order;
+  for (index_t i = 0; i < pool.size; ++i) {
+    if (pool.labels.empty() || pool.labels[at(i)] < 0) order.push_back(i);
+  }
+  const auto before = [&](index_t a, index_t b) {
+    return table.score[at(a)] != table.score[at(b)] ? table.score[at(a)] > table.score[at(b)]
+                                                    : a < b;
+  };
+  std::sort(order.begin(), order.end(), before);
+  of = static_cast<index_t>(order.size());
+  std::vector<index_t> ranks;
+  for (const index_t i : picked)
+    ranks.push_back(std::lower_bound(order.begin(), order.end(), i, before) - order.begin());
+  return ranks;
+}
+
 /// Sum in a fixed order with the rounding errors kept (Neumaier).
 double careful_sum(std::span<const double> values) {
   double sum = 0;
@@ -176,7 +196,13 @@ void ScoreSelector::pick(const PoolView& pool, index_t budget, const SelectConte
       ranks.push_back(rank_of[at(pick)]);
   }
 
-  const auto of = static_cast<index_t>(eligible.size());
+  auto of = static_cast<index_t>(eligible.size());
+  if (!pool.standing.empty()) {
+    std::vector<index_t> picked;
+    for (const index_t pick : picks)
+      picked.push_back(eligible[at(pick)]);
+    ranks = ranks_among_unlabelled(pool, table, picked, of);
+  }
   for (std::size_t t = 0; t < picks.size(); ++t) {
     const index_t i = eligible[at(picks[t])];
     // The patches behind a pick: from the table if it holds them, else scored once more for this
