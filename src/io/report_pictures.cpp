@@ -7,6 +7,7 @@
 #include <aift/augment/render.hpp>
 #include <aift/core/error.hpp>
 #include <aift/io/image_source.hpp>
+#include <aift/io/video.hpp>
 
 #include "src/io/report_html.hpp"
 
@@ -30,6 +31,13 @@ Picture picture(const ImageView& image, std::string hint = {}) {
   const std::span<const std::uint8_t> bytes(reinterpret_cast<const std::uint8_t*>(jpeg.data()),
                                             jpeg.size());
   return {image.width, image.height, "data:image/jpeg;base64," + base64(bytes), std::move(hint)};
+}
+
+/// A frame of a video lies in the folder of the run, prepared as the network saw it.
+std::filesystem::path picture_file(const RunRecord& run, const RunRecord::Pick& pick) {
+  const std::filesystem::path kept = run.folder / "frames" / kept_frame_name(pick.id);
+  std::error_code error;
+  return std::filesystem::is_regular_file(kept, error) ? kept : run.data_root / pick.path;
 }
 
 }  // namespace
@@ -66,7 +74,7 @@ Pictures::Set Pictures::of(const RunRecord& run, const RunRecord::Pick& pick) {
   }
   Image image;
   try {
-    image = decode_image(run.data_root / pick.path);
+    image = decode_image(picture_file(run, pick));
   } catch (const IoError&) {
     set.missing = "image not found";
     return set;

@@ -2,6 +2,7 @@
 #include <aift/loop/active_learner.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cmath>
 #include <limits>
@@ -114,6 +115,31 @@ class Members {
  private:
   std::vector<std::uint64_t> ids_;
   std::vector<index_t> indices_;
+};
+
+/// The first batch: the candidates with the smallest numbers of their own.
+class FirstDraw final : public Selector {
+ public:
+  [[nodiscard]] std::string_view name() const noexcept override { return "random"; }
+
+ protected:
+  void pick(const PoolView& pool, index_t budget, const SelectContext& context,
+            Selection& out) const override {
+    std::vector<std::pair<std::uint64_t, index_t>> order;
+    order.reserve(pool.ids.size());
+    for (index_t i = 0; i < pool.size; ++i) {
+      if (!may_be_picked(pool, i)) continue;
+      order.emplace_back(KeyedRandom(context.seed, Purpose::first_batch, context.round,
+                                     pool.ids[static_cast<std::size_t>(i)])
+                             .bits(0),
+                         i);
+    }
+    std::partial_sort(order.begin(), order.begin() + budget, order.end());
+    for (index_t r = 0; r < budget; ++r) {
+      out.indices.push_back(order[static_cast<std::size_t>(r)].second);
+      out.reason.emplace_back("Drawn at random: no model is trained yet.");
+    }
+  }
 };
 
 }  // namespace
@@ -244,6 +270,7 @@ struct ActiveLearner::Impl {
     AIFT_EXPECT(!needs.features || info.feature_size >= 1, ValueError,
                 "The selector \"{}\" needs features, and the model \"{}\" gives none.",
                 o.selector->name(), info.architecture);
+    check_rules(info);
     if (o.first == FirstBatch::imagenet) {
       AIFT_EXPECT(o.first_model != nullptr, ValueError,
                   "The first batch \"imagenet\" needs a network with its own head (first_model).");
@@ -266,6 +293,38 @@ struct ActiveLearner::Impl {
     o.stopping.push_back(std::make_shared<EmptyPool>());
     for (const auto& rule : o.stopping)
       AIFT_EXPECT(rule != nullptr, ValueError, "A stopping rule must not be null.");
+  }
+
+  void check_rules(const ModelInfo& info) const {
+    o.rules.validate();
+    AIFT_EXPECT(!o.rules.needs().features || info.feature_size >= 1, ValueError,
+                "The batch rule veto_similarity needs features, and the model \"{}\" gives none.",
+                info.architecture);
+    const std::size_t n = o.data->paths.size();
+    const auto expect_column = [n](bool needed, std::size_t size, std::string_view rule,
+                                   std::string_view what) {
+      AIFT_EXPECT(!needed || size == n, ValueError,
+                  "The batch rule {} needs {} of the {} candidates; the data set has {}.", rule,
+                  what, n, size);
+    };
+    expect_column(o.rules.min_gap > 0, o.data->times.size(), "min_gap", "times");
+    expect_column(o.rules.min_gap > 0 && !o.data->sequences.empty(), o.data->sequences.size(),
+                  "min_gap", "sequences");
+    expect_column(o.rules.max_cost > 0, o.data->costs.size(), "max_cost", "costs");
+  }
+
+  /// The rules, and a hash of the columns that they read; not of their order.
+  std::string rules_fact() const {
+    std::uint64_t sum = 0;
+    const auto mix = [&](std::size_t i, std::uint64_t column, double value) {
+      const auto bits = std::bit_cast<std::uint64_t>(std::isnan(value) ? -1e300 : value);
+      sum += splitmix64(splitmix64(o.data->ids[i] ^ column) ^ bits);
+    };
+    for (std::size_t i = 0; i < o.data->paths.size(); ++i) {
+      if (o.rules.min_gap > 0) mix(i, 1, o.data->times[i]);
+      if (o.rules.max_cost > 0) mix(i, 2, o.data->costs[i]);
+    }
+    return fmt::format("{}, {:016x}", o.rules.text(), sum);
   }
 
   Fingerprint fingerprint() const {
@@ -291,6 +350,7 @@ struct ActiveLearner::Impl {
                           info.input.channels, info.input.height, info.input.width));
     print.add("batch", std::to_string(o.batch));
     print.add("test share", fmt::format("{}", o.test_share));
+    if (o.rules.any()) print.add("batch rules", rules_fact());
     for (const auto& [name, value] : o.facts)
       print.add(name, value);
     return print;
@@ -455,9 +515,10 @@ struct ActiveLearner::Impl {
         std::any_of(into.excluded.begin(), into.excluded.end(),
                     [&](const ExcludedCandidate& e) { return e.candidate.id == candidate.id; });
     if (there) return;
+    const bool said = !into.excluded.empty() && into.excluded.back().reason == reason;
     into.excluded.push_back(
         {candidate, o.data->paths[static_cast<std::size_t>(candidate.index)], reason});
-    progress.note(reason);
+    if (!said) progress.note(reason);  // the missing frames of a video have one reason
   }
 
   void exclude_known(Progress& progress) {
@@ -651,6 +712,8 @@ struct ActiveLearner::Impl {
     record.round = static_cast<index_t>(state.rounds.size());
     while (!pool.empty()) {
       record.picks.clear();
+      record.vetoed = {};
+      record.shortfall.clear();
       choose(record, progress);
       if (explain(record, progress)) break;  // else: somebody unreadable was picked
     }
@@ -661,7 +724,10 @@ struct ActiveLearner::Impl {
     RunState next = state;
     if (pool.empty()) {
       next.stop = why_stop(next, 0);
+    } else if (record.picks.empty()) {
+      next.stop = StopReason{"batch_rules", record.shortfall};
     } else {
+      if (!record.shortfall.empty()) progress.note(record.shortfall);
       next.pending = std::move(record);
       next.answered = false;
     }
@@ -699,13 +765,17 @@ struct ActiveLearner::Impl {
     if (o.max_labels > 0) budget = std::min(budget, o.max_labels - state.labels());
     if (has_model()) {
       record.rule = o.selector->name();
-      select(record, *o.selector, model(), *o.augmenter, budget, progress);
+      select(record, *o.selector, model(), *o.augmenter, budget, o.rules, progress);
     } else if (o.first == FirstBatch::imagenet) {
       record.rule = to_text(o.first);
-      select(record, *o.first_selector, *o.first_model, *o.first_augmenter, budget, progress);
+      select(record, *o.first_selector, *o.first_model, *o.first_augmenter, budget, o.rules,
+             progress);
     } else {
       record.rule = to_text(o.first);
-      draw(record, budget);
+      BatchRules rules = o.rules;
+      rules.veto_similarity = 1;  // no features are there
+      if (rules.min_gap == 0) rules.against_labelled = false;
+      select(record, FirstDraw(), model(), *o.augmenter, budget, rules, progress);
     }
   }
 
@@ -721,25 +791,13 @@ struct ActiveLearner::Impl {
     return pick;
   }
 
-  /// The candidates with the smallest numbers of their own.
-  void draw(RoundRecord& record, index_t budget) const {
-    std::vector<std::pair<std::uint64_t, index_t>> order;
-    order.reserve(pool.ids().size());
-    for (index_t i = 0; i < pool.size(); ++i) {
-      order.emplace_back(
-          KeyedRandom(o.seed, Purpose::first_batch, record.round, pool[i].id).bits(0), i);
-    }
-    const auto count = static_cast<std::ptrdiff_t>(std::min(budget, pool.size()));
-    std::partial_sort(order.begin(), order.begin() + count, order.end());
-    for (std::ptrdiff_t i = 0; i < count; ++i) {
-      record.picks.push_back(make_pick(pool[order[static_cast<std::size_t>(i)].second]));
-      record.picks.back().reason = "Drawn at random: no model is trained yet.";
-    }
-  }
-
   void select(RoundRecord& record, const Selector& selector, const Model& by,
-              const Augmenter& augmenter, index_t budget, Progress& progress) {
-    const Needs needs = selector.needs();
+              const Augmenter& augmenter, index_t budget, const BatchRules& rules,
+              Progress& progress) {
+    Needs needs = selector.needs();
+    needs.features |= rules.needs().features;
+    needs.labels |= rules.needs().labels;
+    needs.groups |= rules.needs().groups;
     const auto* scorer = dynamic_cast<const ScoreSelector*>(&selector);
     // Selectors that compare with what is labelled already see it, marked by its label.
     std::unordered_map<std::uint64_t, label_t> answers;
@@ -818,8 +876,24 @@ struct ActiveLearner::Impl {
       view.groups = groups;
     }
 
-    const Selection picked = selector.select(view, budget, {o.seed, record.round});
-    AIFT_EXPECT(picked.size() >= 1, ValueError,
+    std::vector<double> times;
+    std::vector<index_t> sequences;
+    std::vector<double> costs;
+    const auto gather = [&]<class T>(const std::vector<T>& from, std::vector<T>& column) {
+      for (index_t i = 0; i < members.size() && !from.empty(); ++i)
+        column.push_back(from[static_cast<std::size_t>(members[i].index)]);
+      return std::span<const T>(column);
+    };
+    if (rules.min_gap > 0) {
+      view.times = gather(o.data->times, times);
+      view.sequences = gather(o.data->sequences, sequences);
+    }
+    if (rules.max_cost > 0) view.costs = gather(o.data->costs, costs);
+
+    const Selection picked = select_batch(selector, rules, view, budget, {o.seed, record.round});
+    record.vetoed = picked.vetoed;
+    record.shortfall = picked.shortfall;
+    AIFT_EXPECT(picked.size() >= 1 || !picked.shortfall.empty(), ValueError,
                 "A selector must pick somebody from {} candidates; \"{}\" picked nobody.",
                 view.size, selector.name());
     for (std::size_t r = 0; r < picked.indices.size(); ++r) {
@@ -829,6 +903,7 @@ struct ActiveLearner::Impl {
       if (!picked.diversity.empty()) pick.diversity = picked.diversity[r];
       if (!picked.dominant.empty() && !asked_by_first_model()) pick.dominant = picked.dominant[r];
       if (!picked.reason.empty()) pick.reason = picked.reason[r];
+      if (!picked.audit.empty()) pick.audit = picked.audit[r] != 0;
       record.picks.push_back(std::move(pick));
     }
   }

@@ -121,6 +121,8 @@ ModelInfo info_of(const io::TensorMetadata& metadata, const std::string& file) {
   info.input.width = whole(metadata, "input_width", 0, file);
   info.input.mean = numbers(metadata, "input_mean", info.input.mean, false, file);
   info.input.std = numbers(metadata, "input_std", info.input.std, true, file);
+  if (const auto found = metadata.find("frame_preparation"); found != metadata.end())
+    info.preparation = found->second;
   for (index_t k = 0; metadata.contains("class_name_" + std::to_string(k)); ++k)
     info.class_names.push_back(metadata.at("class_name_" + std::to_string(k)));
   return info;
@@ -303,6 +305,7 @@ void ModuleModel::save(const std::filesystem::path& file) const {
   };
   for (std::size_t k = 0; k < info_.class_names.size(); ++k)
     metadata["class_name_" + std::to_string(k)] = info_.class_names[k];
+  if (!info_.preparation.empty()) metadata["frame_preparation"] = info_.preparation;
   io::write_safetensors(file, views, metadata);
 }
 
@@ -359,6 +362,7 @@ std::unique_ptr<Model> load_pretrained(const std::string& architecture,
   const ModelInfo stored = info_of(file.metadata(), weights.string());
   info.input.mean = stored.input.mean;
   info.input.std = stored.input.std;
+  info.preparation = stored.preparation;
   const index_t own = classes_of(file, entry, weights.string());
   const bool keep = classes == 0 || classes == own;
   std::shared_ptr<Network> network = entry.make(keep ? own : classes);
@@ -414,6 +418,20 @@ std::unique_ptr<Model> with_class_names(const Model& model, std::vector<std::str
   }
   if (auto script = script_with_class_names(model, std::move(class_names))) return script;
   AIFT_EXPECT(false, ValueError, "Class names can be given to models of aift::nn; got '{}'.",
+              model.info().architecture);
+  return nullptr;
+}
+
+std::unique_ptr<Model> with_preparation(const Model& model, std::string preparation) {
+  if (const auto* own = dynamic_cast<const ModuleModel*>(&model)) {
+    std::shared_ptr<Network> copy = own->network()->make_like(own->info().classes);
+    copy_tensors(*own->network(), *copy);
+    ModelInfo info = own->info();
+    info.preparation = std::move(preparation);
+    return std::make_unique<ModuleModel>(std::move(copy), std::move(info), own->fits());
+  }
+  if (auto script = script_with_preparation(model, std::move(preparation))) return script;
+  AIFT_EXPECT(false, ValueError, "A preparation can be given to models of aift::nn; got '{}'.",
               model.info().architecture);
   return nullptr;
 }

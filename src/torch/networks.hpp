@@ -30,5 +30,8 @@ void fill_normal(torch::Tensor tensor, double deviation, std::uint64_t seed, std
 /// A copy with class names, or null when the model is not a TorchScript one.
 [[nodiscard]] std::unique_ptr<Model> script_with_class_names(const Model& model,
                                                              std::vector<std::string> names);
+/// The same for with_preparation.
+[[nodiscard]] std::unique_ptr<Model> script_with_preparation(const Model& model,
+                                                             std::string preparation);
 
 }  // namespace aift::nn

@@ -158,6 +158,51 @@ TEST_CASE("killed at random moments, again and again, and resumed: the same byte
   CHECK(kills >= 10);
 }
 
+TEST_CASE("a run with batch rules, stopped anywhere and resumed: the same bytes") {
+  const auto make = [](const fs::path& folder) {
+    auto world = std::make_unique<World>();
+    for (std::size_t i = 0; i < 60; ++i) {
+      world->data.times.push_back(static_cast<double>(i % 3));
+      world->data.costs.push_back(static_cast<double>(1 + i % 2));
+    }
+    world->options.rules = {.max_per_group = 2,
+                            .min_gap = 2,
+                            .veto_similarity = 0.99999,
+                            .against_labelled = true,
+                            .max_cost = 7,
+                            .audit_share = 0.25};
+    world->options.folder = folder;
+    world->options.open = OpenRun::create_or_resume;
+    return world;
+  };
+  const TempDir dir;
+  index_t reports = 0;
+  {
+    const auto world = make(dir / "whole");
+    ActiveLearner learner = world->learner();
+    learner.run(world->watch);
+    reports = world->watch.reports;
+  }
+  const std::string expected = everything(dir / "whole");
+  CHECK(expected.find("\n3,") != std::string::npos);
+  for (index_t at = 3; at < reports; at += reports / 9) {
+    CAPTURE(at);
+    const fs::path folder = dir / fmt::format("at{}", at);
+    {
+      const auto world = make(folder);
+      ActiveLearner learner = world->learner();
+      world->watch.on_report = [&](std::string_view, index_t, index_t) {
+        if (world->watch.reports > at) throw std::runtime_error("power cut");
+      };
+      CHECK_THROWS_WITH(learner.run(world->watch), "power cut");
+    }
+    const auto world = make(folder);
+    ActiveLearner learner = world->learner();
+    learner.run(world->watch);
+    REQUIRE(everything(folder) == expected);
+  }
+}
+
 TEST_CASE("files of a round that never ended go when the run is resumed") {
   const TempDir dir;
   {

@@ -26,7 +26,8 @@ namespace aift::io {
 /// The same for bytes in memory; `name` is what messages call them.
 [[nodiscard]] Image decode_image(std::span<const std::byte> bytes, const std::string& name);
 
-/// The images of a data set, decoded when asked for. `dataset` must outlive it.
+/// The images of a data set, decoded when asked for. `dataset` must outlive it. Frames of videos
+/// need a FrameSource (video.hpp).
 ///
 /// thread safe: reads share nothing
 class FileImageSource final : public ImageSource {
@@ -46,7 +47,8 @@ struct BadImage {
   std::string reason;  ///< one sentence, with the path
 };
 
-/// Decodes every image once and gives back those that cannot be decoded, in order of index.
+/// Decodes every image and every frame of a video once and gives back those that cannot be decoded,
+/// in order of index. The frames that a video lacks have one reason.
 ///
 /// threads   worker threads, at least 1; the result does not depend on it
 /// progress  called with (done, total) now and then, from the calling thread; may throw to stop

@@ -18,6 +18,7 @@
 #include <aift/loop/run_state.hpp>
 #include <aift/loop/stopping.hpp>
 #include <aift/loop/trainer.hpp>
+#include <aift/select/batch_rules.hpp>
 #include <aift/select/selector.hpp>
 
 namespace aift {
@@ -67,6 +68,10 @@ struct LearnerOptions {
   index_t budget = 20;                         ///< b, per round, at least 1
   index_t rounds = 0;                          ///< in all, first batch counted; 0: no limit
   index_t max_labels = 0;                      ///< in all; 0: no limit
+  /// What a batch keeps to, the first one included (which looks for no near-duplicates when it is
+  /// drawn at random: no features are there yet). A pool of which they admit nobody any more ends
+  /// the run. Times, sequences and costs are those of the data set.
+  BatchRules rules;
   std::vector<std::shared_ptr<const StoppingRule>> stopping;  ///< further rules, first to fire wins
 
   // ---- how
@@ -111,7 +116,7 @@ struct LearnerOptions {
 ///           file having been flushed before; curve.csv, picks.csv and times.csv follow from it.
 ///           Killed anywhere, resumed: the same bytes in curve.csv and picks.csv
 /// memory    a ScoreTable: at most 64 bytes per candidate, plus mean probabilities (8 K) and
-///           features (4 d) when the selector needs them
+///           features (4 d) when the selector or a batch rule needs them
 /// errors    every exception leaves the last committed state, in the folder and in the object;
 ///           the call may be repeated
 /// thread rule: one call at a time per object

@@ -15,12 +15,15 @@ namespace aift {
 
 /// What a model is, for records and for checks.
 struct ModelInfo {
-  std::string architecture;                ///< "efficientnet_lite0", "torchscript", "fake", ...
-  index_t classes = 0;                     ///< K of the head
-  index_t feature_size = 0;                ///< d; 0: the model gives no features
-  PatchFormat input;                       ///< what predict() wants
-  std::vector<std::string> class_names;    ///< [K] or empty
+  std::string architecture;              ///< "efficientnet_lite0", "torchscript", "fake", ...
+  index_t classes = 0;                   ///< K of the head
+  index_t feature_size = 0;              ///< d; 0: the model gives no features
+  PatchFormat input;                     ///< what predict() wants
+  std::vector<std::string> class_names;  ///< [K] or empty
   std::string file_type = ".safetensors";  ///< how the names of files end that save() writes
+  /// How the frames it was trained on were prepared, in the words of io::FramePreparation::text, or
+  /// "none"; empty: not known. Files that save() writes say so.
+  std::string preparation;
 };
 
 /// A network as the loop sees it; a vendor wraps its own runtime in one (ONNX Runtime, TensorRT).

@@ -12,6 +12,7 @@
 #include <aift/core/types.hpp>
 #include <aift/loop/metrics.hpp>
 #include <aift/loop/trainer.hpp>
+#include <aift/select/selector.hpp>
 
 namespace aift {
 
@@ -36,6 +37,7 @@ struct Pick {
   std::vector<std::pair<label_t, float>> top;
   std::vector<float> probabilities;  ///< [q] of class `dominant`, patch by patch
   std::string reason;                ///< one short sentence
+  bool audit = false;                ///< drawn at random as an audit sample (BatchRules)
 };
 
 /// Wall time of the parts of a round, seconds.
@@ -68,6 +70,8 @@ struct RoundRecord {
   /// Share of the new labels that the model already had right when it picked (mean probability of
   /// the scoring views); NaN when no trained model had a say.
   double agreement = 0;
+  VetoCounts vetoed;      ///< candidates that the batch rules kept out of the query
+  std::string shortfall;  ///< why fewer were asked for than the budget allows; empty: they were not
   FitReport fit;
   RoundTimes times;
 };
@@ -124,7 +128,8 @@ struct RunState {
 /// JSON text of a state and back. Keys are the names of the members above, except: `format` "aift
 /// run" and `version` 2 first; a pick's `candidate` is its index and `id` its hexadecimal id;
 /// `seed` is text; `fit` and `fingerprint` are lists of [name, value]; `times` is `seconds` {score,
-/// label, train, test}; `top` is a list of [class, mean]; `stop` and `pending` may be null. NaN is
+/// label, train, test}; `top` is a list of [class, mean]; a pick's `audit`, and a round's `vetoed`
+/// {group, gap, similarity, cost} and `shortfall`, are there only when they say something; `stop` and `pending` may be null. NaN is
 /// written as null. Doubles come back exactly. Version 1, whose `probabilities` were the flat [q
 /// K], is read as well. throws IoError naming `name` when the text is no state or of an unknown
 /// version

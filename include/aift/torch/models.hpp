@@ -87,4 +87,8 @@ struct LoadOptions {
 [[nodiscard]] std::unique_ptr<Model> with_class_names(const Model& model,
                                                       std::vector<std::string> class_names);
 
+/// A copy of the model that carries ModelInfo::preparation into the files it saves.
+/// throws ValueError for a model that is not one of aift::nn
+[[nodiscard]] std::unique_ptr<Model> with_preparation(const Model& model, std::string preparation);
+
 }  // namespace aift::nn

@@ -54,7 +54,7 @@ void copy_tensors(const Network& from, Network& to, bool head = true);
 ///
 /// file  safetensors: every parameter and buffer under its name, metadata aift_format,
 ///       aift_version, architecture, classes, class_name_<k>, input_channels, input_height, input_width,
-///       input_mean, input_std, fits. load_model reads it when the architecture is one of the
+///       input_mean, input_std, fits, and frame_preparation where it is known. load_model reads it when the architecture is one of the
 ///       library; with a network of your own, make it and call load_tensors.
 /// thread rule: one call at a time per object
 class ModuleModel final : public Model {
