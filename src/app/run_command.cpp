@@ -202,9 +202,10 @@ void add_run_command(CLI::App& app, std::function<void(const RunArguments&)> wor
       "  aift run --resume --rounds 10 --out runs/first\n"
       "  aift run --config runs/first/config.toml --selector random --out runs/random\n"
       "\n"
-      "The folder holds config.toml, state.json, curve.csv, picks.csv, times.csv, one model per "
-      "round\n"
-      "and report.html. Interrupted or killed at any moment, a run goes on with --resume.");
+      "The folder holds config.toml, state.json, curve.csv, picks.csv, times.csv, "
+      "predictions.csv,\n"
+      "one model per round and report.html. Interrupted or killed at any moment, a run goes on "
+      "with --resume.");
   command->callback([arguments, work = std::move(work)] { work(*arguments); });
 }
 

@@ -16,6 +16,7 @@
 #include <aift/select/score_selector.hpp>
 
 #include "pick_predictions.hpp"
+#include "prediction_table.hpp"
 #include "run_folder.hpp"
 
 namespace aift {
@@ -135,6 +136,7 @@ struct ActiveLearner::Impl {
     check_options();
     state.seed = o.seed;
     state.class_names = o.data->class_names;
+    state.synthetic = o.data->synthetic;
     state.fingerprint = fingerprint();
     if (!o.folder.empty()) folder.emplace(o.folder, o.open);
     const bool resumed = folder && folder->found();
@@ -148,6 +150,7 @@ struct ActiveLearner::Impl {
     if (!resumed) {
       state.pool = pool.size();
       state.test = static_cast<index_t>(test.size());
+      state.pool_classes = count_pool_classes();
       check_classes(progress);
     }
     expect_readable_enough(state);
@@ -407,6 +410,17 @@ struct ActiveLearner::Impl {
     test = Members(std::move(in_test)).list();
   }
 
+  /// Empty when a candidate of the pool has no label that is known beforehand.
+  std::vector<index_t> count_pool_classes() const {
+    std::vector<index_t> counts(static_cast<std::size_t>(classes()));
+    for (index_t i = 0; i < pool.size(); ++i) {
+      const label_t label = known_label(pool[i].index);
+      if (label == kUnlabelled) return {};
+      ++counts[static_cast<std::size_t>(label)];
+    }
+    return counts;
+  }
+
   void check_classes(Progress& progress) const {
     AIFT_EXPECT(
         !pool.empty(), ValueError,
@@ -516,6 +530,7 @@ struct ActiveLearner::Impl {
                 o.folder.string(), found.class_names.size(), state.class_names.size());
     found.class_names = state.class_names;
     found.seed = state.seed;
+    found.synthetic = state.synthetic;
     state = std::move(found);
 
     // Positions in the data set are found again by id; texts come from the data set, byte for byte.
@@ -1007,13 +1022,18 @@ struct ActiveLearner::Impl {
     record.has_model = has_model() || record.trained;
 
     const Clock::time_point tested = Clock::now();
-    measure(record, trained ? *trained : model(), progress);
+    PredictionTable predictions(o.data->class_names, record.round);
+    measure(record, trained ? *trained : model(), predictions, progress);
+    if (trained && folder) predict_labelled(*trained, predictions, progress);
     record.times.test = seconds_since(tested);
 
     throw_if_cancelled(progress);
     if (trained) {
       record.model_file = RunFolder::model_name(record.round, *trained);
-      if (folder) folder->save_model(*trained, record.model_file);
+      if (folder) {
+        folder->save_model(*trained, record.model_file);
+        folder->write_predictions(predictions.csv());
+      }
     }
     RunState next = state;
     next.pending.reset();
@@ -1127,7 +1147,41 @@ struct ActiveLearner::Impl {
     return wrong;
   }
 
-  void measure(RoundRecord& record, const Model& by, Progress& progress) {
+  PredictionTable::Row prediction_row(std::string_view split, const CandidateRef& candidate,
+                                      label_t label, std::span<const double> means) const {
+    return {split,
+            candidate.index,
+            o.data->paths[static_cast<std::size_t>(candidate.index)],
+            group_name(candidate.index),
+            label,
+            means};
+  }
+
+  /// What the new model says of the images it was taught with: a label that it cannot be brought
+  /// to believe may be wrong.
+  void predict_labelled(const Model& by, PredictionTable& into, Progress& progress) const {
+    const std::vector<LabelledCandidate> samples = labelled_so_far();
+    std::vector<CandidateRef> members;
+    for (const LabelledCandidate& one : samples)
+      members.push_back(one.candidate);
+    std::set<index_t> unreadable;  // since the training, a moment ago: only left out here
+    PipelineOptions options = pipeline("review");
+    options.on_unreadable = [&](index_t position, const std::string&) {
+      unreadable.insert(position);
+    };
+    const std::vector<double> means =
+        predict_mean_probabilities(by, *o.augmenter, *o.source, members, Purpose::test,
+                                   state.pending->round, options, progress);
+    const auto k = static_cast<std::size_t>(classes());
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+      if (unreadable.contains(static_cast<index_t>(i))) continue;
+      into.add(prediction_row("labelled", members[i], samples[i].label,
+                              std::span(means).subspan(i * k, k)));
+    }
+  }
+
+  void measure(RoundRecord& record, const Model& by, PredictionTable& predictions,
+               Progress& progress) {
     record.metrics = Metrics{};
     if (record.has_model && !record.trained) {  // the same model on the same images
       record.metrics = state.rounds.back().metrics;
@@ -1151,6 +1205,8 @@ struct ActiveLearner::Impl {
         const auto row = predicted.begin() + static_cast<std::ptrdiff_t>(i * k);
         means.insert(means.end(), row, row + static_cast<std::ptrdiff_t>(k));
         labels.push_back(known_label(members[i].index));
+        predictions.add(prediction_row("test", members[i], labels.back(),
+                                       std::span(predicted).subspan(i * k, k)));
       }
     } else {
       std::vector<double> frequency(k, 1.0);

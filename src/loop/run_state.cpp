@@ -179,6 +179,7 @@ void check(const RunState& state) {
   };
   expect(classes >= 2);
   expect(!state.answered || state.pending.has_value());
+  expect(state.pool_classes.empty() || state.pool_classes.size() == state.class_names.size());
   const auto check_round = [&](const RoundRecord& round, std::size_t number) {
     expect(round.round == static_cast<index_t>(number));
     for (const Pick& pick : round.picks) {
@@ -233,7 +234,7 @@ std::string to_json(const RunState& state) {
                             {"path", one.path},
                             {"reason", one.reason}});
   }
-  const Json json = {
+  Json json = {
       {"format", "aift run"},
       {"version", kFormat},
       {"seed", std::to_string(state.seed)},
@@ -248,6 +249,8 @@ std::string to_json(const RunState& state) {
       {"pending", state.pending ? round_to_json(*state.pending) : Json(nullptr)},
       {"answered", state.answered},
       {"rounds", std::move(rounds)}};
+  if (!state.pool_classes.empty()) json["pool_classes"] = state.pool_classes;
+  if (!state.synthetic.empty()) json["synthetic"] = state.synthetic;
   // Paths need not be UTF-8; what is not is written as the replacement character (ids identify).
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
@@ -275,6 +278,10 @@ RunState run_state_from_json(const std::string& text, const std::string& name) {
     if (const Json& stop = json.at("stop"); !stop.is_null())
       state.stop = {stop.at("rule").get<std::string>(), stop.at("reason").get<std::string>()};
     state.notes = json.at("notes").get<std::vector<std::string>>();
+    if (const auto counts = json.find("pool_classes"); counts != json.end())
+      state.pool_classes = counts->get<std::vector<index_t>>();
+    if (const auto sentence = json.find("synthetic"); sentence != json.end())
+      state.synthetic = sentence->get<std::string>();
     if (const Json& pending = json.at("pending"); !pending.is_null())
       state.pending = round_from_json(pending, version, classes);
     state.answered = json.at("answered").get<bool>();

@@ -282,10 +282,10 @@ TEST_CASE("a run leaves everything that is needed to run it again", "[app][run]"
   CHECK_THAT(result.out, ContainsSubstring("report: " + (out / "report.html").string()));
   CHECK(std::count(result.out.begin(), result.out.end(), '\n') ==
         1 + 3 + 2);  // heading, rounds, end
-  CHECK(names_in(out) == std::vector<std::string>{"config.toml", "curve.csv",
-                                                  "model-000.safetensors", "model-001.safetensors",
-                                                  "model-002.safetensors", "picks.csv",
-                                                  "report.html", "state.json", "times.csv"});
+  CHECK(names_in(out) ==
+        std::vector<std::string>{"config.toml", "curve.csv", "model-000.safetensors",
+                                 "model-001.safetensors", "model-002.safetensors", "picks.csv",
+                                 "predictions.csv", "report.html", "state.json", "times.csv"});
 
   const io::CsvTable curve = io::read_csv(out / "curve.csv");
   CHECK(curve.header == std::vector<std::string>{"round", "labels", "auc", "accuracy",

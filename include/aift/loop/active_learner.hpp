@@ -109,7 +109,10 @@ struct LearnerOptions {
 ///
 /// state     after each of query, submit and train `state.json` is replaced atomically, the model's
 ///           file having been flushed before; curve.csv, picks.csv and times.csv follow from it.
-///           Killed anywhere, resumed: the same bytes in curve.csv and picks.csv
+///           Killed anywhere, resumed: the same bytes in curve.csv and picks.csv. predictions.csv,
+///           what the model of the last round that trained says of the test images and of all
+///           labelled ones, is written before the state of that round: the same bytes too. A run
+///           without a folder does not predict the labelled ones
 /// memory    a ScoreTable: at most 64 bytes per candidate, plus mean probabilities (8 K) and
 ///           features (4 d) when the selector needs them
 /// errors    every exception leaves the last committed state, in the folder and in the object;

@@ -107,8 +107,11 @@ struct RunState {
   std::uint64_t seed = 0;
   std::vector<std::string> class_names;
   Fingerprint fingerprint;
-  index_t pool = 0;                         ///< candidates that could be asked for at the start
-  index_t test = 0;                         ///< candidates that the metrics are computed on
+  index_t pool = 0;  ///< candidates that could be asked for at the start
+  index_t test = 0;  ///< candidates that the metrics are computed on
+  /// Candidates of the pool by class at the start; empty: not all of its labels are known.
+  std::vector<index_t> pool_classes;
+  std::string synthetic;  ///< io::Dataset::synthetic: what says that the images are generated
   std::vector<RoundRecord> rounds;          ///< finished ones
   std::optional<RoundRecord> pending;       ///< asked for, perhaps answered, not yet trained on
   bool answered = false;                    ///< the picks of `pending` carry their labels
@@ -125,7 +128,8 @@ struct RunState {
 /// run" and `version` 2 first; a pick's `candidate` is its index and `id` its hexadecimal id;
 /// `seed` is text; `fit` and `fingerprint` are lists of [name, value]; `times` is `seconds` {score,
 /// label, train, test}; `top` is a list of [class, mean]; `stop` and `pending` may be null. NaN is
-/// written as null. Doubles come back exactly. Version 1, whose `probabilities` were the flat [q
+/// written as null; `pool_classes` and `synthetic` are left out when empty. Doubles come back
+/// exactly. Version 1, whose `probabilities` were the flat [q
 /// K], is read as well. throws IoError naming `name` when the text is no state or of an unknown
 /// version
 [[nodiscard]] std::string to_json(const RunState& state);
