@@ -35,7 +35,7 @@ std::string html(const std::vector<RunRecord>& runs, const ReportOptions& option
   index_t picks = 0;
   for (const RunRecord& run : runs) {
     for (const RunRecord::Round& round : run.rounds)
-      picks += static_cast<index_t>(round.picks.size());
+      picks += round.rule == kStartSet ? 0 : static_cast<index_t>(round.picks.size());
   }
   page.pictures.reserve(picks);
   const std::vector<RunGroup> groups = group_runs(runs);
@@ -49,7 +49,7 @@ std::string html(const std::vector<RunRecord>& runs, const ReportOptions& option
     write_curves(page, groups);
     write_comparison(page, groups);
     for (const RunRecord& run : runs) {
-      page.put("<section>");
+      page.out += "<section>";
       page.heading(run, 2, page.anchor(run, "run"), escape(page.names.run(run)));
       page.put("<p class='sub'>Settings: {}</p>",
                escape(page.names.text(run.setting("run", "selector")) + ", seed " +

@@ -118,7 +118,7 @@ void write_batches(Page& page, const RunRecord& run, int level) {
       "duplicates: picks with another of 0.95 or more in the batch.",
       {"<Round", "Picks", "Groups", "Largest group", "Nearest", "Near duplicates"});
   for (const Round& round : run.rounds) {
-    if (round.picks.empty()) continue;
+    if (round.picks.empty() || round.rule == kStartSet) continue;
     const Redundancy r = redundancy(page, run, round);
     table.row({std::to_string(round.round), std::to_string(round.picks.size()),
                std::to_string(r.groups), std::to_string(r.largest), share(r.nearest),

@@ -13,9 +13,6 @@ namespace {
 using Pick = RunRecord::Pick;
 using Round = RunRecord::Round;
 
-/// What the loop calls a round whose labels the data set brought.
-constexpr std::string_view kStartSet = "start set";
-
 bool any_score(const RunRecord& run) {
   return std::any_of(run.rounds.begin(), run.rounds.end(), [](const Round& round) {
     return std::any_of(round.picks.begin(), round.picks.end(),
@@ -154,7 +151,7 @@ void show_round(Page& page, const RunRecord& run, std::size_t i) {
     page.out += "</div></details>";
   }
   if (round.rule == kStartSet) {
-    // as many as the data set has: not shown one by one
+    // not shown
   } else if (round.picks.empty()) {
     page.out += "<p>Nothing was asked in this round.</p>";
   } else {

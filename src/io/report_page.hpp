@@ -40,6 +40,10 @@ class Names {
   std::map<std::string, std::size_t> groups_;  // numbered as they are first shown
 };
 
+/// What the loop calls a round whose labels the data set brought. Its images are as many as there
+/// are: they are counted and not shown one by one.
+inline constexpr std::string_view kStartSet = "start set";
+
 /// A report while it is being written; the sections below append to it.
 struct Page {
   Page(std::span<const RunRecord> runs_in, const ReportOptions& options_in)

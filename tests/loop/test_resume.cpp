@@ -7,6 +7,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <numeric>
 
 #include <aift/io/csv.hpp>
 #include <aift/loop/active_learner.hpp>
