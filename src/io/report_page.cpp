@@ -168,8 +168,10 @@ namespace {
 
 std::string title(const Page& page) {
   if (!page.options.title.empty()) return page.options.title;
-  if (page.runs.size() == 1)
-    return fmt::format("Learning run {}", page.names.run(page.runs.front()));
+  if (page.runs.size() == 1) {
+    return (page.names.pseudonyms() ? "Learning " : "Learning run ") +
+           page.names.run(page.runs.front());
+  }
   return fmt::format("{} learning runs compared", page.runs.size());
 }
 

@@ -299,7 +299,7 @@ TEST_CASE("pseudonyms leave no original name anywhere", "[report]") {
   const fs::path run = fixture.folder(folder_name);
   fixture.dir.write(folder_name + "/predictions.csv",
                     "round,split,candidate,path,group,label,p:normal,p:polyp\n"
-                    "1,test,7,test/doe.png,patient-doe,normal,0.05,0.95\n");
+                    "1,test,7,test/dorothea.png,patient-dorothea,normal,0.05,0.95\n");
   io::ReportOptions options;
   options.pseudonyms = true;
   for (const bool images : {true, false}) {
@@ -308,7 +308,7 @@ TEST_CASE("pseudonyms leave no original name anywhere", "[report]") {
     const std::string html = test::read_file(fixture.dir / "report.html");
     for (const std::string& name :
          {std::string("a.png"), std::string("b.png"), std::string("smith"), std::string("jones"),
-          std::string("doe"), fixture.dir.path().string()}) {
+          std::string("dorothea"), fixture.dir.path().string()}) {
       CAPTURE(name, images);
       CHECK(html.find(name) == std::string::npos);
     }
@@ -371,7 +371,7 @@ TEST_CASE("likeness of pictures is blind to brightness and contrast", "[report]"
   const auto own = signature_of(image.view());
   CHECK(likeness(own, own) == Catch::Approx(1));
   CHECK(likeness(own, signature_of(dimmer.view())) > 0.999);
-  CHECK(likeness(own, signature_of(negative.view())) == Catch::Approx(-1));
+  CHECK(likeness(own, signature_of(negative.view())) < -0.999);
   CHECK(likeness(own, signature_of(flat.view())) == 0);
 }
 
