@@ -33,7 +33,6 @@ using torch::Tensor;
 using Clock = std::chrono::steady_clock;
 
 constexpr index_t kForwardBatch = 32;
-constexpr index_t kFrozenStages = 6;
 
 /// Where n labelled candidates lie between 20 (0) and 400 (1) on a logarithmic scale; may be
 /// beyond.
@@ -975,7 +974,7 @@ FitResult FineTuneTrainer::fit(const Model& parent, const TrainingRound& round,
 void FineTuneTrainer::expect_trainable(const Model& parent) {
   const auto* script = dynamic_cast<const ScriptModel*>(&parent);
   AIFT_EXPECT(script != nullptr || dynamic_cast<const ModuleModel*>(&parent) != nullptr, ValueError,
-              "Fine-tuning needs a network of aift::nn (efficientnet_lite0, a TorchScript file, or "
+              "Fine-tuning needs a network of aift::nn (see `aift models`, a TorchScript file, or "
               "one of your own in a ModuleModel); got '{}', which can only be scored.",
               parent.info().architecture);
   AIFT_EXPECT(script == nullptr || !script->network()->stage_parameters(0).empty(), ValueError,
@@ -1026,12 +1025,13 @@ FineTuneResult FineTuneTrainer::fit_all(const Model& parent, const TrainingRound
   const Network& given = *kept;
   std::shared_ptr<Network> start = given.make_like(round.classes);
   const bool own_head = parent.info().classes == round.classes &&
+                        (module == nullptr || module->head_form() == HeadForm::linear) &&
                         (parent.info().class_names.empty() || round.class_names.empty() ||
                          parent.info().class_names == round.class_names);
   AIFT_EXPECT(
       own_head || options.probe, ValueError,
       "The parent's head has {} classes and cannot start one of {} (or its classes have other "
-      "names); switch 'probe' on.",
+      "names, or a ReLU follows it); switch 'probe' on.",
       parent.info().classes, round.classes);
   copy_tensors(given, *start, own_head);
   if (!own_head)
@@ -1045,7 +1045,7 @@ FineTuneResult FineTuneTrainer::fit_all(const Model& parent, const TrainingRound
   const bool continued =
       options.tune && own_head && (!options.probe || (options.continue_head && fits_before > 0));
   const index_t wanted = options.frozen_stages >= 0                ? options.frozen_stages
-                         : task.size() < options.train_all_samples ? kFrozenStages
+                         : task.size() < options.train_all_samples ? start->stages() / 3
                                                                    : 0;
   const index_t frozen = options.tune ? std::min(wanted, start->stages()) : 0;
   const Schedule schedule = schedule_for(options, task.size(), continued && options.probe);

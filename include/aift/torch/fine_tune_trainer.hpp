@@ -86,8 +86,8 @@ struct FineTuneOptions {
   double dropout = 0.3;        ///< of the pooled features, [0, 1); masks by Philox
   double label_smoothing = 0;  ///< [0, 1)
   double clip_norm = 0;        ///< gradients are scaled down to this norm; 0: never
-  /// Stages from the input that stay as they are; -1: 6 (a third of EfficientNet-Lite0) below
-  /// train_all_samples labelled candidates, none from there on.
+  /// Stages from the input that stay as they are; -1: a third of the network's, rounded down (6 of
+  /// EfficientNet-Lite0), below train_all_samples labelled candidates, none from there on.
   index_t frozen_stages = -1;
   index_t train_all_samples = 200;
   /// Where between the start (0) and the end (1) of the training the result lies, weight by weight.
@@ -155,6 +155,8 @@ struct FineTuneResult {
 /// head_rate, dropout, batch_norm, train_norms and frozen_stages have no effect. One output per
 /// class is needed, in the order of the classes. The result is TorchScript again. Frozen modules
 /// (torch.jit.freeze) have no parameters and are refused.
+///
+/// A head that a ReLU follows (HeadForm::rectified) is never the start; the result's is linear.
 ///
 /// views   Purpose::probe as far as the augmenter has them, beyond that Purpose::training of the
 ///         round; fresh ones Purpose::training
