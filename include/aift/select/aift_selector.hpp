@@ -25,7 +25,7 @@ class AiftSelector final : public ScoreSelector {
   static constexpr std::string_view kSummary =
       "AIFT: entropy and diversity of the majority of the patches";
   static constexpr std::string_view kOptions =
-      "alpha, lambda1, lambda2, eps, entropy, pairs, precision, pick, omega";
+      "alpha, lambda1, lambda2, eps, entropy, pairs, precision, pick, omega, beta";
 
   explicit AiftSelector(const ScoreOptions& options = ScoreOptions{}, const PickRule& rule = {})
       : ScoreSelector(rule), options_(options) {

@@ -25,7 +25,8 @@ class BaldSelector final : public ScoreSelector {
   static constexpr std::string_view kName = "bald";
   static constexpr std::string_view kSummary =
       "Single patches are certain, their mean is not (mutual information)";
-  static constexpr std::string_view kOptions = "alpha, eps, entropy, pairs, precision, pick, omega";
+  static constexpr std::string_view kOptions =
+      "alpha, eps, entropy, pairs, precision, pick, omega, beta";
 
   explicit BaldSelector(const ScoreOptions& options = ScoreOptions{.alpha = 1},
                         const PickRule& rule = {})

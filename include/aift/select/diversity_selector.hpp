@@ -24,7 +24,8 @@ class DiversitySelector final : public ScoreSelector {
   static constexpr std::string_view kName = "diversity";
   static constexpr std::string_view kSummary =
       "Patches on which the network contradicts itself (divergence of all pairs)";
-  static constexpr std::string_view kOptions = "alpha, eps, entropy, pairs, precision, pick, omega";
+  static constexpr std::string_view kOptions =
+      "alpha, eps, entropy, pairs, precision, pick, omega, beta";
 
   explicit DiversitySelector(const ScoreOptions& options = ScoreOptions{},
                              const PickRule& rule = {})

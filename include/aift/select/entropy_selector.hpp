@@ -23,7 +23,8 @@ class EntropySelector final : public ScoreSelector {
   static constexpr std::string_view kName = "entropy";
   static constexpr std::string_view kSummary =
       "Patches that leave the network undecided (sum of their entropies)";
-  static constexpr std::string_view kOptions = "alpha, eps, entropy, pairs, precision, pick, omega";
+  static constexpr std::string_view kOptions =
+      "alpha, eps, entropy, pairs, precision, pick, omega, beta";
 
   explicit EntropySelector(const ScoreOptions& options = ScoreOptions{}, const PickRule& rule = {})
       : ScoreSelector(rule), options_(options) {

@@ -23,7 +23,8 @@ class LeastConfidenceSelector final : public ScoreSelector {
   static constexpr std::string_view kName = "least_confidence";
   static constexpr std::string_view kSummary =
       "The most probable class is not very probable (mean over the patches)";
-  static constexpr std::string_view kOptions = "alpha, eps, entropy, pairs, precision, pick, omega";
+  static constexpr std::string_view kOptions =
+      "alpha, eps, entropy, pairs, precision, pick, omega, beta";
 
   explicit LeastConfidenceSelector(const ScoreOptions& options = ScoreOptions{.alpha = 1},
                                    const PickRule& rule = {})

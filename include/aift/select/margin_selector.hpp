@@ -23,7 +23,8 @@ class MarginSelector final : public ScoreSelector {
   static constexpr std::string_view kName = "margin";
   static constexpr std::string_view kSummary =
       "The two most probable classes are close (mean over the patches)";
-  static constexpr std::string_view kOptions = "alpha, eps, entropy, pairs, precision, pick, omega";
+  static constexpr std::string_view kOptions =
+      "alpha, eps, entropy, pairs, precision, pick, omega, beta";
 
   explicit MarginSelector(const ScoreOptions& options = ScoreOptions{.alpha = 1},
                           const PickRule& rule = {})

@@ -14,11 +14,17 @@ struct PickRule {
   enum class Kind : std::uint8_t {
     top,   ///< the b largest, lowest index on a tie
     acft,  ///< ACFT's draw: weights (a_i - a_last)/(a_first - a_last) over the omega b best
+    // Stochastic batch acquisition (Kirsch et al., TMLR 2023): the b largest of a key to which a
+    // standard Gumbel number is added, which draws without replacement with chances exp(key).
+    softmax,   ///< key beta score
+    power,     ///< key beta ln(score); scores are at least 0
+    softrank,  ///< key -beta ln(rank), ranks from 1
   };
   Kind kind = Kind::top;
   double omega = 5;  ///< acft: size of the drawing pool in batches, >= 1
+  double beta = 1;   ///< softmax, power, softrank: 0 draws evenly, large values approach `top`
 
-  /// keys: pick=top|acft, omega=5
+  /// keys: pick=top|acft|softmax|power|softrank, omega=5, beta=1
   [[nodiscard]] static PickRule from(const Settings& settings);
 };
 
@@ -41,6 +47,11 @@ struct AcftPool {
 [[nodiscard]] std::vector<index_t> acft_draw(std::span<const double> scores, index_t budget,
                                              double omega,
                                              const std::function<double(index_t)>& uniform);
+
+/// The keys of a noised rule before the noise.
+/// throws ValueError: a rule without noise, beta negative or not finite, a score that is not finite
+/// or, for power, below -1e-9 (what rounding leaves below 0 counts as 0)
+[[nodiscard]] std::vector<double> noised_keys(std::span<const double> scores, const PickRule& rule);
 
 /// One number per candidate from its patches, chunk by chunk; then a PickRule.
 class ScoreSelector : public Selector {

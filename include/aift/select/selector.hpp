@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include <aift/core/executor.hpp>
 #include <aift/core/predictions.hpp>
 #include <aift/score/score_table.hpp>
 
@@ -40,6 +41,7 @@ struct PoolView {
 struct SelectContext {
   std::uint64_t seed = 0;
   index_t round = 0;
+  Executor* executor = nullptr;  ///< null: the calling thread alone; picks never depend on it
 };
 
 /// The picks, best first, and why. Vectors beside `indices` are parallel to it or empty.
