@@ -17,6 +17,8 @@ struct RunArguments;
 
 /// aift score: scores and ranks predictions that any runtime made.
 void add_score_command(CLI::App& app);
+/// aift select: picks what to label next, with any selector, from arrays that any program made.
+void add_select_command(CLI::App& app);
 /// aift run: the whole loop, from images without labels to a classifier and a learning curve.
 void add_run_command(CLI::App& app, std::function<void(const RunArguments&)> work);
 /// aift models: lists architectures and weights (`list`), inspects a weight file.

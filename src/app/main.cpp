@@ -10,6 +10,7 @@ int main(int argc, char** argv) {
   using namespace aift::app;
   return run_program(argc, argv, [argv](CLI::App& app) {
     add_score_command(app);
+    add_select_command(app);
     add_run_command(app, [argv](const RunArguments& arguments) {
       (void)configuration(arguments);  // refused here, it is refused at once
       become_torch_program(argv);
