@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-# Finds the three OpenCV libraries that aift::io uses and makes
-#   AiftOpenCV::core  AiftOpenCV::imgproc  AiftOpenCV::imgcodecs
-# Debian's packages libopencv-{core,imgproc,imgcodecs}-dev carry no CMake configuration (only the
+# Finds the four OpenCV libraries that aift::io uses and makes
+#   AiftOpenCV::core  AiftOpenCV::imgproc  AiftOpenCV::imgcodecs  AiftOpenCV::videoio
+# Debian's packages libopencv-{core,imgproc,imgcodecs,videoio}-dev carry no CMake configuration (only the
 # 673 MB libopencv-dev does), hence this module. Another place: -DCMAKE_PREFIX_PATH=<prefix>.
 include(FindPackageHandleStandardArgs)
 
 find_path(AiftOpenCV_INCLUDE_DIR opencv2/core.hpp PATH_SUFFIXES opencv4)
 set(_aift_opencv_variables AiftOpenCV_INCLUDE_DIR)
-foreach(_aift_module IN ITEMS core imgproc imgcodecs)
+foreach(_aift_module IN ITEMS core imgproc imgcodecs videoio)
   find_library(AiftOpenCV_${_aift_module}_LIBRARY opencv_${_aift_module})
   list(APPEND _aift_opencv_variables AiftOpenCV_${_aift_module}_LIBRARY)
 endforeach()
@@ -23,10 +23,10 @@ endif()
 find_package_handle_standard_args(AiftOpenCV
   REQUIRED_VARS ${_aift_opencv_variables} VERSION_VAR AiftOpenCV_VERSION
   REASON_FAILURE_MESSAGE "On Debian: libopencv-core-dev libopencv-imgproc-dev \
-libopencv-imgcodecs-dev, or switch the part off with -DAIFT_BUILD_IO=OFF.")
+libopencv-imgcodecs-dev libopencv-videoio-dev, or switch the part off with -DAIFT_BUILD_IO=OFF.")
 
 if(AiftOpenCV_FOUND)
-  foreach(_aift_module IN ITEMS core imgproc imgcodecs)
+  foreach(_aift_module IN ITEMS core imgproc imgcodecs videoio)
     if(NOT TARGET AiftOpenCV::${_aift_module})
       add_library(AiftOpenCV::${_aift_module} UNKNOWN IMPORTED)
       set_target_properties(AiftOpenCV::${_aift_module} PROPERTIES

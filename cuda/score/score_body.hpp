@@ -207,7 +207,7 @@ struct Tile {
   T* kept_v = nullptr;           // not resident logits: [tile, most_kept] rows of logarithms, or w
   T* largest = nullptr;          // direct, logits: [slots] maximum of a row
   T* inverse = nullptr;          // direct, logits: [slots] 1 / (1 + r)
-  T* base = nullptr;             // logits: [tile, slots] log1p(r)
+  T* base = nullptr;             // logits: [tile, slots] entropy (direct: log1p(r); lanes: r)
   T* confidence = nullptr;       // [tile, slots] column of the dominant class
   T* entropies = nullptr;        // [tile, most_kept]
   T* class_a = nullptr;          // [tile, K]
@@ -339,7 +339,7 @@ class ScoreBody {
     if constexpr (kResident) {
       return kLogits ? tile_.p[at(c, j) + k] : tile_.x[at(c, j) + k];
     } else if constexpr (kLogits) {
-      return math::exp(clamp_w(input(c, j, k) - tile_.largest[j])) * tile_.inverse[j];
+      return math::exp_nonpositive(clamp_w(input(c, j, k) - tile_.largest[j])) * tile_.inverse[j];
     } else {
       return input(c, j, k);
     }
@@ -517,16 +517,18 @@ class ScoreBody {
         T* const p = tile_.p + at(c, j);
         team.each(classes, [&](int k) {
           w[k] = clamp_w(w[k] - top.value);
-          p[k] = math::exp(w[k]);
+          p[k] = math::exp_nonpositive(w[k]);
         });
         const T r = team.template class_sum<T>(
             classes, [&](int k, T acc) { return acc + (k == top.index ? T{0} : p[k]); });
+        const T dot = team.template class_sum<T>(
+            classes, [&](int k, T acc) { return math::fma(p[k], w[k], acc); });
         const T inverse = T{1} / (T{1} + r);
-        team.each(classes, [&](int k) { p[k] = k == top.index ? inverse : p[k] * inverse; });
-        if (team.leads()) tile_.base[slot(c, j)] = math::log1p(r);
+        team.each(classes, [&](int k) { p[k] *= inverse; });
+        if (team.leads()) tile_.base[slot(c, j)] = math::fma(-dot, inverse, math::log1p(r));
       } else {
         const T r = team.template class_sum<T>(classes, [&](int k, T acc) {
-          return acc + (k == top.index ? T{0} : math::exp(clamp_w(z(k) - top.value)));
+          return acc + (k == top.index ? T{0} : math::exp_nonpositive(clamp_w(z(k) - top.value)));
         });
         if (team.leads()) {
           tile_.largest[j] = top.value;
@@ -756,29 +758,39 @@ class ScoreBody {
         const int j = tile_.kept[t];
         T* const p = tile_.kept_p + static_cast<index_t>(t) * task_.classes;
         T* const v = tile_.kept_v + static_cast<index_t>(t) * task_.classes;
-        team.each(task_.classes, [&](int k) {
-          const T x = input(c, j, k);
-          if constexpr (kLogits) {
-            const T w = clamp_w(x - tile_.largest[j]);
+        if constexpr (kLogits) {
+          const T inverse = tile_.inverse[j];
+          const T dot = team.template class_sum<T>(task_.classes, [&](int k, T acc) {
+            const T w = clamp_w(input(c, j, k) - tile_.largest[j]);
+            const T e = math::exp_nonpositive(w);
             v[k] = w;
-            p[k] = math::exp(w) * tile_.inverse[j];
-          } else {
+            p[k] = e * inverse;
+            return math::fma(e, w, acc);
+          });
+          if (team.leads()) tile_.entropies[t] = math::fma(-dot, inverse, tile_.base[j]);
+        } else {
+          team.each(task_.classes, [&](int k) {
+            const T x = input(c, j, k);
             p[k] = x;
             v[k] = bounds_.log_of(x);
-          }
-        });
+          });
+        }
       });
     }
   }
 
   AIFT_HD void find_entropies() {
+    if constexpr (kLogits && !kResident) return;  // done while they were read
     each_kept([&](const auto& team, int c, int t) {
+      const int out = c * task_.most_kept + t;
+      if constexpr (kLogits) {
+        if (team.leads()) tile_.entropies[out] = tile_.base[slot(c, tile_.kept[out])];
+        return;
+      }
       const T dot = team.template class_sum<T>(task_.classes, [&](int k, T acc) {
         return math::fma(kept_p(c, t, k), kept_v(c, t, k), acc);
       });
-      if (!team.leads()) return;
-      const T base = kLogits ? tile_.base[slot(c, tile_.kept[c * task_.most_kept + t])] : T{0};
-      tile_.entropies[c * task_.most_kept + t] = base - dot;
+      if (team.leads()) tile_.entropies[out] = T{0} - dot;
     });
   }
 
@@ -967,7 +979,7 @@ class ScoreBody {
           if (!is_finite(in.a) || !is_finite(in.b)) return refuse(c, j, FaultCode::not_finite);
           const bool second = in.b > in.a;
           const T w = clamp_w(second ? in.a - in.b : in.b - in.a);
-          const T r = math::exp(w);
+          const T r = math::exp_nonpositive(w);
           const T inverse = T{1} / (T{1} + r);
           const T rest = r * inverse;
           now = second ? Pair{rest, inverse} : Pair{inverse, rest};
@@ -1045,19 +1057,22 @@ class ScoreBody {
         const int j = kept[t];
         const Pair pt = p[j];
         Pair vt;
-        T start = 0;
+        T e;
         if constexpr (kLogits) {
           vt = x[j];
-          start = math::log1p(base[j]);
+          const T r = base[j];
+          const bool second = vt.a < T{0};  // 1 / (1 + r) is the P of the largest
+          e = math::fma(-(r * (second ? vt.a : vt.b)), second ? pt.b : pt.a, math::log1p(r));
         } else {
           vt = {bounds_.log_of(pt.a), bounds_.log_of(pt.b)};
           v[t] = vt;
+          e = T{0} - (math::fma(pt.a, vt.a, T{0}) + math::fma(pt.b, vt.b, T{0}));
         }
         if (t == 0) {
           p0 = pt;
           v0 = vt;
         }
-        block += start - (math::fma(pt.a, vt.a, T{0}) + math::fma(pt.b, vt.b, T{0}));
+        block += e;
         block_p.a += pt.a - p0.a;
         block_p.b += pt.b - p0.b;
         block_v.a += vt.a - v0.a;
@@ -1135,8 +1150,7 @@ AIFT_HD void patch_entropies_body(const Group& group, const ScoreTask& task, ind
   group.rows(count, task.wide(), [&](const auto& team, int r) {
     const index_t row = origin + first + r;
     const auto x = [&](int k) { return read_value<T>(task, row * classes + k); };
-    T base{0};
-    T dot{0};
+    T entropy{0};
     if constexpr (kLogits) {
       if (team.any(classes, [&](int k) { return !is_finite(x(k)); })) {
         if (team.leads()) refuse(row, FaultCode::not_finite);
@@ -1144,14 +1158,13 @@ AIFT_HD void patch_entropies_body(const Group& group, const ScoreTask& task, ind
       }
       const Located<T> top = team.template largest<T>(classes, x);
       const T sum = team.template class_sum<T>(classes, [&](int k, T acc) {
-        return acc + (k == top.index ? T{0} : math::exp(clamp_w(x(k) - top.value)));
+        return acc + (k == top.index ? T{0} : math::exp_nonpositive(clamp_w(x(k) - top.value)));
       });
-      const T inverse = T{1} / (T{1} + sum);
-      base = math::log1p(sum);
-      dot = team.template class_sum<T>(classes, [&](int k, T acc) {
+      const T dot = team.template class_sum<T>(classes, [&](int k, T acc) {
         const T w = clamp_w(x(k) - top.value);
-        return math::fma(math::exp(w) * inverse, w, acc);
+        return math::fma(math::exp_nonpositive(w), w, acc);
       });
+      entropy = math::fma(-dot, T{1} / (T{1} + sum), math::log1p(sum));
     } else {
       bool low = false;
       const T sum = team.template class_sum<T>(classes, [&](int k, T acc) {
@@ -1164,10 +1177,11 @@ AIFT_HD void patch_entropies_body(const Group& group, const ScoreTask& task, ind
         if (team.leads()) refuse(row, fault_of(task, bounds, x));
         return;
       }
-      dot = team.template class_sum<T>(
-          classes, [&](int k, T acc) { return math::fma(x(k), bounds.log_of(x(k)), acc); });
+      entropy = T{0} - team.template class_sum<T>(classes, [&](int k, T acc) {
+        return math::fma(x(k), bounds.log_of(x(k)), acc);
+      });
     }
-    if (team.leads()) task.patch_entropy[row - origin] = static_cast<double>(base - dot);
+    if (team.leads()) task.patch_entropy[row - origin] = static_cast<double>(entropy);
   });
 }
 

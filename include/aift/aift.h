@@ -29,6 +29,7 @@
 #if defined(__GNUC__)
 #define AIFT_API __attribute__((visibility("default")))
 #else
+/// Makes a function visible outside of a shared library.
 #define AIFT_API
 #endif
 
@@ -81,14 +82,15 @@ typedef int32_t (*aift_progress_fn)(void* user, const char* stage, int64_t done,
 /** One line for the application's log, without a line end, from the thread that called. */
 typedef void (*aift_log_fn)(void* user, const char* line);
 
+/// How a context is made.
 typedef struct aift_context_options {
-  size_t struct_size;
-  int32_t threads; /**< threads of the context, the caller's among them; 0: one per processor */
-  uint64_t seed;   /**< of random selectors and draws */
+  size_t struct_size;  ///< sizeof(aift_context_options)
+  int32_t threads;     /**< threads of the context, the caller's among them; 0: one per processor */
+  uint64_t seed;       /**< of random selectors and draws */
   aift_progress_fn progress; /**< or NULL */
   aift_log_fn log;           /**< or NULL */
   void* user;                /**< handed to both */
-} aift_context_options;
+} aift_context_options;      ///< how a context is made
 
 /** One thread, seed 0, no callbacks. */
 AIFT_API void aift_context_options_init(aift_context_options* options);
@@ -113,15 +115,15 @@ enum { AIFT_PROBABILITIES = 0, AIFT_LOGITS = 1 };
  * logits must be finite. The first offender is named by candidate and patch.
  */
 typedef struct aift_predictions {
-  size_t struct_size;
-  const void* values;
-  const int64_t* offsets;
-  int64_t candidates;
-  int64_t classes; /**< K >= 2 */
-  int64_t patches;
-  int64_t rows;
-  int32_t dtype; /**< AIFT_F64, ... */
-  int32_t kind;  /**< AIFT_PROBABILITIES or AIFT_LOGITS */
+  size_t struct_size;      ///< sizeof(aift_predictions)
+  const void* values;      ///< row-major, host memory
+  const int64_t* offsets;  ///< when ragged: candidates + 1 row numbers; else null
+  int64_t candidates;      ///< N
+  int64_t classes;         /**< K >= 2 */
+  int64_t patches;         ///< q when dense
+  int64_t rows;            ///< rows behind `values`
+  int32_t dtype;           /**< AIFT_F64, ... */
+  int32_t kind;            /**< AIFT_PROBABILITIES or AIFT_LOGITS */
 } aift_predictions;
 
 /** Everything 0, struct_size set. */
@@ -135,14 +137,14 @@ enum { AIFT_DOUBLE = 0, AIFT_SINGLE = 1 };
 
 /** The conventions of a score; see aift/score/options.hpp, docs/score-your-own-predictions.md. */
 typedef struct aift_score_options {
-  size_t struct_size;
-  double alpha;      /**< share of patches kept on the dominant side, in (0, 1] */
-  double lambda1;    /**< weight of the entropies, >= 0 */
-  double lambda2;    /**< weight of the diversities, >= 0 */
-  double eps;        /**< added inside the logarithm, >= 0; not used from logits */
-  int32_t entropy;   /**< AIFT_ENTROPY_SUM or AIFT_ENTROPY_MEAN */
-  int32_t pairs;     /**< AIFT_PAIRS_ORDERED or AIFT_PAIRS_UNORDERED */
-  int32_t precision; /**< AIFT_DOUBLE or AIFT_SINGLE */
+  size_t struct_size;  ///< sizeof(aift_score_options)
+  double alpha;        /**< share of patches kept on the dominant side, in (0, 1] */
+  double lambda1;      /**< weight of the entropies, >= 0 */
+  double lambda2;      /**< weight of the diversities, >= 0 */
+  double eps;          /**< added inside the logarithm, >= 0; not used from logits */
+  int32_t entropy;     /**< AIFT_ENTROPY_SUM or AIFT_ENTROPY_MEAN */
+  int32_t pairs;       /**< AIFT_PAIRS_ORDERED or AIFT_PAIRS_UNORDERED */
+  int32_t precision;   /**< AIFT_DOUBLE or AIFT_SINGLE */
 } aift_score_options;
 
 /** alpha 0.25, lambda1 = lambda2 = 1, eps 2^-52, sum, ordered, double. */
@@ -153,15 +155,15 @@ typedef struct aift_result aift_result;
 
 /** Columns. "N": one entry per candidate, or per pick for aift_select and aift_top_b. */
 enum {
-  AIFT_SCORE = 0,          /**< f64 [N]; larger = label first */
-  AIFT_ENTROPY = 1,        /**< f64 [N], nats */
-  AIFT_DIVERSITY = 2,      /**< f64 [N], nats */
-  AIFT_DOMINANT = 3,       /**< i32 [N], class of the largest mean probability */
-  AIFT_KEPT_OFFSETS = 4,   /**< i64 [N+1] into AIFT_KEPT */
-  AIFT_KEPT = 5,           /**< i32, patch numbers; most confident first (matrices: ascending) */
-  AIFT_INDEX = 6,          /**< i64 [picks], candidate numbers, best first */
-  AIFT_CELL_OFFSETS = 7,   /**< i64 [N+1] into AIFT_CELLS */
-  AIFT_CELLS = 8,          /**< f64, matrices m_i x m_i, row-major, one after another */
+  AIFT_SCORE = 0,        /**< f64 [N]; larger = label first */
+  AIFT_ENTROPY = 1,      /**< f64 [N], nats */
+  AIFT_DIVERSITY = 2,    /**< f64 [N], nats */
+  AIFT_DOMINANT = 3,     /**< i32 [N], class of the largest mean probability */
+  AIFT_KEPT_OFFSETS = 4, /**< i64 [N+1] into AIFT_KEPT */
+  AIFT_KEPT = 5,         /**< i32, patch numbers; most confident first (matrices: ascending) */
+  AIFT_INDEX = 6,        /**< i64 [picks], candidate numbers, best first */
+  AIFT_CELL_OFFSETS = 7, /**< i64 [N+1] into AIFT_CELLS */
+  AIFT_CELLS = 8,        /**< f64, matrices m_i x m_i, row-major, one after another */
   AIFT_MEAN_PROBABILITIES = 9, /**< f64 [N, K], mean prediction of the kept patches */
   AIFT_PATCH_ENTROPIES = 10    /**< f64 [rows], nats */
 };
@@ -170,7 +172,9 @@ enum {
 AIFT_API int64_t aift_result_size(const aift_result* result, int32_t column);
 /** The entries; valid until the result is destroyed. NULL: not in the result, or of another type. */
 AIFT_API const double* aift_result_f64(const aift_result* result, int32_t column);
+/// The same for a column of 64-bit integers.
 AIFT_API const int64_t* aift_result_i64(const aift_result* result, int32_t column);
+/// The same for a column of 32-bit integers.
 AIFT_API const int32_t* aift_result_i32(const aift_result* result, int32_t column);
 /** Why pick `rank` was picked, one sentence; NULL when the result has no such pick or reason. */
 AIFT_API const char* aift_result_reason(const aift_result* result, int64_t rank);
@@ -220,8 +224,11 @@ typedef struct aift_selector aift_selector;
 /** How many selectors there are, and the name, summary and options of each; static storage.
  *  NULL for a number that does not exist. Sorted by name. */
 AIFT_API int32_t aift_selector_count(void);
+/// Name of a selector by its number.
 AIFT_API const char* aift_selector_name(int32_t number);
+/// One line about it, for people.
 AIFT_API const char* aift_selector_summary(int32_t number);
+/// Keys of its options.
 AIFT_API const char* aift_selector_options(int32_t number);
 
 /**
@@ -234,13 +241,13 @@ AIFT_API void aift_selector_destroy(aift_selector* selector);
 
 /** What a selector may look at; NULL = not given. A selector that needs more says so. */
 typedef struct aift_pool {
-  size_t struct_size;
-  int64_t size;    /**< N */
-  int64_t classes; /**< K, or 0 where the selector needs no predictions */
-  const aift_predictions* predictions;
-  const double* mean_probabilities; /**< [N, K] */
-  const float* features;            /**< [N, feature_size] */
-  int64_t feature_size;
+  size_t struct_size;                   ///< sizeof(aift_pool)
+  int64_t size;                         /**< N */
+  int64_t classes;                      /**< K, or 0 where the selector needs no predictions */
+  const aift_predictions* predictions;  ///< of all candidates, or null
+  const double* mean_probabilities;     /**< [N, K] */
+  const float* features;                /**< [N, feature_size] */
+  int64_t feature_size;                 ///< d
   const int32_t* labels; /**< [N]; >= 0: labelled already, never picked; -1: not yet */
   const int64_t* groups; /**< [N] */
   const double* costs;   /**< [N] */

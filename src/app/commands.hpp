@@ -5,9 +5,16 @@
 
 #include <CLI/CLI.hpp>
 
+#include <aift/score/pool.hpp>
+
 namespace aift::app {
 
 struct RunArguments;
+
+/// What scores predictions behind one pointer: score::score_pool, or its twin on a GPU.
+using PoolScorer = std::function<ScoreTable(const PatchPredictions& all,
+                                            const score::PoolScoring& how, index_t chunk_bytes,
+                                            const std::function<void(index_t, index_t)>& scored)>;
 
 // One function per command of the program, each in a file of its own (score.cpp, run.cpp, ...). It
 // adds its sub-command with options, a description and a footer that holds an example, and sets a
@@ -15,8 +22,11 @@ struct RunArguments;
 // through: main() turns ValueError, ShapeError and IoError into exit status 2, CancelledError into
 // 130 and the rest into 1.
 
-/// aift score: scores and ranks predictions that any runtime made.
-void add_score_command(CLI::App& app);
+/// aift score: scores and ranks predictions that any runtime made. `gpu` is asked for the scorer of
+/// --device cuda before anything is opened, and refuses where there is none.
+void add_score_command(CLI::App& app, std::function<PoolScorer()> gpu);
+/// aift select: picks what to label next, with any selector, from arrays that any program made.
+void add_select_command(CLI::App& app);
 /// aift run: the whole loop, from images without labels to a classifier and a learning curve.
 void add_run_command(CLI::App& app, std::function<void(const RunArguments&)> work);
 /// aift models: lists architectures and weights (`list`), inspects a weight file.

@@ -88,7 +88,7 @@ void add_run_command(CLI::App& app, std::function<void(const RunArguments&)> wor
   };
 
   const char* group = "What is learnt from";
-  add("--data", &RunConfig::data, "manifest.csv, or a folder of class folders", "PATH")
+  add("--data", &RunConfig::data, "manifest.csv, or a folder of class folders or videos", "PATH")
       ->group(group)
       ->each([arguments](const std::string&) { arguments->has_data = true; });
   add("--classes", &RunConfig::classes,
@@ -109,6 +109,30 @@ void add_run_command(CLI::App& app, std::function<void(const RunArguments&)> wor
           },
           "The images are generated: the report says so")
       ->group(group);
+
+  const auto add_switch = [&](const std::string& name, bool RunConfig::*member,
+                              const std::string& help) {
+    command
+        ->add_flag_function(
+            name,
+            [arguments, member](std::int64_t) {
+              arguments->changes.push_back([member](RunConfig& config) { config.*member = true; });
+            },
+            help)
+        ->group(group);
+  };
+  group = "Videos";
+  add("--every", &RunConfig::every, "Every n-th frame of a video is a candidate", "N")
+      ->group(group);
+  add("--frame-labels", &RunConfig::frame_labels,
+      "CSV path,first_frame,last_frame,label; by default labels.csv with the data", "FILE")
+      ->group(group);
+  add_switch("--crop-field", &RunConfig::crop_field,
+             "Crop frames to the bright field of view, found once per video");
+  add_switch("--deinterlace", &RunConfig::deinterlace,
+             "Replace the second field by what lies between the lines of the first");
+  add_switch("--mask-overlay", &RunConfig::mask_overlay,
+             "Blacken what does not change over a video: text, logos");
 
   group = "Who learns";
   add("--model", &RunConfig::model,
@@ -147,6 +171,27 @@ void add_run_command(CLI::App& app, std::function<void(const RunArguments&)> wor
                   });
   command->get_option("--set")->group(group);
   add("--first", &RunConfig::first, "First batch: random, imagenet", "WORD")->group(group);
+  add("--max-per-group", &RunConfig::max_per_group,
+      "At most so many of a group (patient, video) in a batch; 0: no such rule", "N")
+      ->group(group);
+  add("--min-gap", &RunConfig::min_gap,
+      "Frames of a video in a batch are so far apart, by the column frame or time; 0: no such rule",
+      "FRAMES")
+      ->group(group);
+  add("--veto-similarity", &RunConfig::veto_similarity,
+      "No two of a batch have features of a larger cosine; 1: no such rule", "COSINE")
+      ->group(group);
+  add_switch("--against-labelled", &RunConfig::against_labelled,
+             "Gap and similarity also count towards images that are labelled already");
+  add("--max-cost", &RunConfig::max_cost,
+      "Costs of a batch add up to at most this; 0: no such rule", "COST")
+      ->group(group);
+  add("--cost-column", &RunConfig::cost_column,
+      "Column of the manifest that says what a label costs; by default cost", "NAME")
+      ->group(group);
+  add("--audit-share", &RunConfig::audit_share,
+      "Share of a batch that is drawn at random and marked, to audit by", "SHARE")
+      ->group(group);
   add("--views", &RunConfig::scoring_views, "Augmented views per image when the pool is scored",
       "N")
       ->group(group);
@@ -172,6 +217,9 @@ void add_run_command(CLI::App& app, std::function<void(const RunArguments&)> wor
 
   group = "How";
   add("--seed", &RunConfig::seed, "Fixes every random choice", "N")->group(group);
+  add("--device", &RunConfig::device, "Where the network lives: cpu, cuda", "WORD")->group(group);
+  add("--forward", &RunConfig::forward, "Numbers of predictions on a GPU: bf16, f32", "WORD")
+      ->group(group);
   add("--threads", &RunConfig::threads, "Threads of the network; 0: all", "N")->group(group);
   add("--workers", &RunConfig::workers, "Threads that decode and augment beside it", "N")
       ->group(group);
@@ -202,9 +250,10 @@ void add_run_command(CLI::App& app, std::function<void(const RunArguments&)> wor
       "  aift run --resume --rounds 10 --out runs/first\n"
       "  aift run --config runs/first/config.toml --selector random --out runs/random\n"
       "\n"
-      "The folder holds config.toml, state.json, curve.csv, picks.csv, times.csv, one model per "
-      "round\n"
-      "and report.html. Interrupted or killed at any moment, a run goes on with --resume.");
+      "The folder holds config.toml, state.json, curve.csv, picks.csv, times.csv, "
+      "predictions.csv,\n"
+      "one model per round and report.html. Interrupted or killed at any moment, a run goes on "
+      "with --resume.");
   command->callback([arguments, work = std::move(work)] { work(*arguments); });
 }
 

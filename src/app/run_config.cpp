@@ -46,11 +46,28 @@ void visit(Config& c, Visitor&& v) {
   v.field("batch", c.batch, "patches per forward pass");
   v.field("workers", c.workers, "threads that decode and augment beside the network");
   v.field("threads", c.threads, "part of what must be equal when the run is resumed");
+  v.field("device", c.device, "where the network lives: cpu, cuda");
+  v.field("forward", c.forward, "numbers of predictions on a GPU: bf16, f32");
   v.field("keep_models", c.keep_models, "false: only the last");
   v.table("stop", "0: no such rule");
   v.field("target_auc", c.target_auc, "AUC on the test images that is enough");
   v.field("patience", c.patience, "rounds without a gain in AUC");
   v.field("already_right", c.already_right, "rounds in which the model had every new image right");
+  v.table("video", "frames of videos among the data");
+  v.field("every", c.every, "every n-th frame is a candidate");
+  v.field("frame_labels", c.frame_labels, "path,first_frame,last_frame,label; empty: labels.csv");
+  v.field("deinterlace", c.deinterlace, "");
+  v.field("mask_overlay", c.mask_overlay, "what does not change becomes black");
+  v.field("crop_field", c.crop_field, "to the bright field of view");
+  v.table("batch", "what a batch keeps to; 0: no such rule");
+  v.field("max_per_group", c.max_per_group, "of a patient or video");
+  v.field("min_gap", c.min_gap,
+          "between frames of a video, in the unit of the column frame or time");
+  v.field("veto_similarity", c.veto_similarity, "cosine of the features; 1: no such rule");
+  v.field("against_labelled", c.against_labelled, "gap and similarity also towards the labelled");
+  v.field("max_cost", c.max_cost, "of a batch");
+  v.field("cost_column", c.cost_column, "of the manifest");
+  v.field("audit_share", c.audit_share, "of a batch, drawn at random");
   v.map("selector", c.selector_options, "options of the selector (--set)");
   v.map("train", c.train_options, "options of the recipe (--train)");
   v.table("views", "augmented views of an image");
@@ -268,7 +285,11 @@ void RunConfig::validate() const {
   expect_word("--first", first, kFirst);
   expect_word("--start", start, kStart);
   expect_word("--train-set", train_set, kSets);
+  static constexpr std::array<std::string_view, 2> kDevices = {"cpu", "cuda"};
+  static constexpr std::array<std::string_view, 2> kForward = {"bf16", "f32"};
   expect_word("border", border, kBorders);
+  expect_word("--device", device, kDevices);
+  expect_word("--forward", forward, kForward);
   expect_at_least("--budget", budget, 1);
   expect_at_least("--rounds", rounds, 0);
   expect_at_least("--max-labels", max_labels, 0);
@@ -286,6 +307,20 @@ void RunConfig::validate() const {
               "--test-share must be a share of at least 0 and below 1; got {}.", test_share);
   AIFT_EXPECT(max_bad >= 0 && max_bad <= 1, ValueError,
               "--max-bad must be a share from 0 to 1; got {}.", max_bad);
+  expect_at_least("--every", every, 1);
+  expect_at_least("--max-per-group", max_per_group, 0);
+  AIFT_EXPECT(min_gap >= 0 && std::isfinite(min_gap), ValueError,
+              "--min-gap must be a number of frames of at least 0; got {}.", min_gap);
+  AIFT_EXPECT(veto_similarity >= 0 && veto_similarity <= 1, ValueError,
+              "--veto-similarity must be a cosine from 0 to 1; got {}.", veto_similarity);
+  AIFT_EXPECT(!against_labelled || min_gap > 0 || veto_similarity < 1, ValueError,
+              "--against-labelled extends --min-gap and --veto-similarity; give one of the two.");
+  AIFT_EXPECT(max_cost >= 0 && std::isfinite(max_cost), ValueError,
+              "--max-cost must be a number of at least 0; got {}.", max_cost);
+  AIFT_EXPECT(cost_column.empty() || max_cost > 0, ValueError,
+              "--cost-column {} is read for --max-cost; give that too.", cost_column);
+  AIFT_EXPECT(audit_share >= 0 && audit_share <= 1, ValueError,
+              "--audit-share must be a share from 0 to 1; got {}.", audit_share);
   AIFT_EXPECT(target_auc >= 0 && target_auc <= 1, ValueError,
               "--target-auc must lie in 0 to 1; got {}.", target_auc);
 }
@@ -325,6 +360,19 @@ void RunConfig::set_view_option(std::string_view assignment) {
               "--augment {} must be a number; got '{}'.", key, value);
   if (family != "training") scoring_ranges.*(at->second) = *number;
   if (family != "scoring") training_ranges.*(at->second) = *number;
+}
+
+io::FramePreparation RunConfig::preparation() const {
+  return {.deinterlace = deinterlace, .mask_overlay = mask_overlay, .crop = crop_field};
+}
+
+BatchRules RunConfig::batch_rules() const {
+  return {.max_per_group = max_per_group,
+          .min_gap = min_gap,
+          .veto_similarity = veto_similarity,
+          .against_labelled = against_labelled,
+          .max_cost = max_cost,
+          .audit_share = audit_share};
 }
 
 ImageAugmentOptions RunConfig::augment_options(const PatchFormat& format) const {

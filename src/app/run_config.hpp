@@ -11,6 +11,8 @@
 #include <aift/augment/image_augmenter.hpp>
 #include <aift/core/settings.hpp>
 #include <aift/core/types.hpp>
+#include <aift/io/video.hpp>
+#include <aift/select/batch_rules.hpp>
 
 namespace aift::app {
 
@@ -39,14 +41,32 @@ struct RunConfig {
   double test_share = 0.3;
   double max_bad = 0.01;
   index_t batch = 32;
-  index_t workers = 1;  ///< threads that decode and render beside the network
-  index_t threads = 0;  ///< 0: all; resolved before it is written
+  index_t workers = 1;           ///< threads that decode and render beside the network
+  index_t threads = 0;           ///< 0: all; resolved before it is written
+  std::string device = "cpu";    ///< "cpu" or "cuda": where the network lives
+  std::string forward = "bf16";  ///< on a GPU, the numbers of its predictions: "bf16" or "f32"
   bool keep_models = true;
 
   // [stop]
   double target_auc = 0;      ///< 0: no such rule
   index_t patience = 0;       ///< rounds without gain; 0: no such rule
   index_t already_right = 0;  ///< rounds; 0: no such rule
+
+  // [video]
+  index_t every = 1;         ///< every n-th frame is a candidate
+  std::string frame_labels;  ///< CSV file, absolute once resolved; empty: labels.csv with the data
+  bool deinterlace = false;
+  bool mask_overlay = false;
+  bool crop_field = false;
+
+  // [batch]: what a batch keeps to
+  index_t max_per_group = 0;   ///< 0: no such rule
+  double min_gap = 0;          ///< 0: no such rule
+  double veto_similarity = 1;  ///< 1: no such rule
+  bool against_labelled = false;
+  double max_cost = 0;      ///< 0: no such rule
+  std::string cost_column;  ///< empty: "cost"
+  double audit_share = 0;
 
   // [selector], [train]
   OptionMap selector_options;
@@ -65,6 +85,10 @@ struct RunConfig {
   /// Applies `key=value` of --augment: orientation=any|upright, a range by its name (both
   /// families), or scoring.NAME and training.NAME. throws ValueError
   void set_view_option(std::string_view assignment);
+  /// The switches of [video].
+  [[nodiscard]] io::FramePreparation preparation() const;
+  /// The rules of [batch].
+  [[nodiscard]] BatchRules batch_rules() const;
   /// What an ImageAugmenter is made from; the format is the model's.
   [[nodiscard]] ImageAugmentOptions augment_options(const PatchFormat& format) const;
 };

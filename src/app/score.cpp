@@ -36,9 +36,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr index_t kChunkBytes = index_t{4} << 20;  // of predictions, per thread
-constexpr index_t kChunkCells = index_t{1} << 20;  // of matrices at a time
-constexpr std::chrono::seconds kQuietTime{1};      // before progress is shown
+constexpr index_t kChunkBytes = index_t{4} << 20;      // of predictions, per thread
+constexpr index_t kGpuChunkBytes = index_t{32} << 20;  // of predictions
+constexpr index_t kChunkCells = index_t{1} << 20;      // of matrices at a time
+constexpr std::chrono::seconds kQuietTime{1};          // before progress is shown
 constexpr std::string_view kHeader = "candidate,score,entropy,diversity,dominant,kept,rank\n";
 
 /// What the command line says.
@@ -237,9 +238,10 @@ void write_matrices(const Input& input, const ScoreArguments& arguments, index_t
   }
 }
 
-/// Scores the pool chunk by chunk; neither the result nor the error depends on the threads.
+/// Scores the pool chunk by chunk; neither the result nor the error depends on the threads or the
+/// device. Matrices are made by the CPU.
 ScoreTable score_pool(const Input& input, const ScoreArguments& arguments, ScoreKind kind,
-                      MatrixWriter* matrices) {
+                      const PoolScorer& gpu, MatrixWriter* matrices) {
   PatientProgress progress;
   ThreadExecutor executor(static_cast<int>(arguments.threads));
   const score::PoolScoring how{.kind = kind,
@@ -247,14 +249,14 @@ ScoreTable score_pool(const Input& input, const ScoreArguments& arguments, Score
                                .request = {.kept = true},
                                .executor = &executor,
                                .progress = &progress};
-  return score::score_pool(
-      input.predictions, how, kChunkBytes * executor.workers(), [&](index_t first, index_t count) {
-        if (matrices != nullptr)
-          write_matrices(input, arguments, first, count, executor, *matrices);
-        const PatchPredictions& all = input.predictions;
-        const index_t row = all.row_begin(first);
-        input.values.release(row * all.classes, (all.row_begin(first + count) - row) * all.classes);
-      });
+  const auto scored = [&](index_t first, index_t count) {
+    if (matrices != nullptr) write_matrices(input, arguments, first, count, executor, *matrices);
+    const PatchPredictions& all = input.predictions;
+    const index_t row = all.row_begin(first);
+    input.values.release(row * all.classes, (all.row_begin(first + count) - row) * all.classes);
+  };
+  if (gpu) return gpu(input.predictions, how, kGpuChunkBytes, scored);
+  return score::score_pool(input.predictions, how, kChunkBytes * executor.workers(), scored);
 }
 
 // ------------------------------------------------------------------------------------ output
@@ -304,14 +306,12 @@ void write_scores(const ScoreTable& table, std::optional<index_t> top, const Wri
   write(text);
 }
 
-void run_score(ScoreArguments arguments) {
+void run_score(ScoreArguments arguments, const std::function<PoolScorer()>& gpu) {
   AIFT_EXPECT(arguments.probabilities.empty() != arguments.logits.empty(), ValueError,
               "Expected either --probs or --logits with an .npy file; got {}.",
               arguments.logits.empty() ? "none" : "both");
   AIFT_EXPECT(arguments.device == "cpu" || arguments.device == "cuda", ValueError,
               "--device must be cpu or cuda; got \"{}\".", arguments.device);
-  AIFT_EXPECT(arguments.device == "cpu", ValueError,
-              "This build has no GPU part; use --device cpu, which gives the same scores.");
   AIFT_EXPECT(arguments.precision == "double" || arguments.precision == "single", ValueError,
               "--precision must be double or single; got \"{}\".", arguments.precision);
   AIFT_EXPECT(arguments.threads >= 0 && arguments.threads <= 1024, ValueError,
@@ -322,6 +322,8 @@ void run_score(ScoreArguments arguments) {
   arguments.options.precision =
       arguments.precision == "single" ? Precision::single : Precision::double_;
   expect_distinct_files(arguments);
+  PoolScorer gpu_scorer;
+  if (arguments.device == "cuda") gpu_scorer = gpu();
 
   const Input input = open_input(arguments);
   arguments.options.validate();
@@ -333,7 +335,8 @@ void run_score(ScoreArguments arguments) {
   std::optional<MatrixWriter> matrices;
   if (!arguments.matrix.empty()) matrices.emplace(arguments, input.predictions);
 
-  const ScoreTable table = score_pool(input, arguments, kind, matrices ? &*matrices : nullptr);
+  const ScoreTable table =
+      score_pool(input, arguments, kind, gpu_scorer, matrices ? &*matrices : nullptr);
 
   if (matrices) matrices->finish();
   if (out) {
@@ -352,7 +355,7 @@ void run_score(ScoreArguments arguments) {
 
 }  // namespace
 
-void add_score_command(CLI::App& app) {
+void add_score_command(CLI::App& app, std::function<PoolScorer()> gpu) {
   CLI::App& command = *app.add_subcommand(
       "score", "Scores and ranks predictions that any program made, without a network");
   const auto arguments = std::make_shared<ScoreArguments>();
@@ -387,7 +390,8 @@ void add_score_command(CLI::App& app) {
   command.add_option("--precision", arguments->precision, "Arithmetic: double or single")
       ->type_name("NAME")
       ->capture_default_str();
-  command.add_option("--device", arguments->device, "cpu (cuda: not in this build)")
+  command
+      .add_option("--device", arguments->device, "cpu or cuda; the result does not depend on it")
       ->type_name("NAME")
       ->capture_default_str();
   command.add_option("--threads", arguments->threads, "0: all; the result does not depend on it")
@@ -410,7 +414,7 @@ void add_score_command(CLI::App& app) {
       "\n"
       "Example:\n"
       "  aift score --probs p.npy --score aift --alpha 0.25 --top 20 --out scores.csv");
-  command.callback([arguments] { run_score(*arguments); });
+  command.callback([arguments, gpu = std::move(gpu)] { run_score(*arguments, gpu); });
 }
 
 }  // namespace aift::app

@@ -184,16 +184,26 @@ void ImageAugmenter::render(std::span<const PatchPlan> plans, const Source& sour
            plans[last].candidate.id == candidate.id) {
       ++last;
     }
-    const Image image = images->read(candidate);
-    const ImageView view = image.view();
-    AIFT_EXPECT(static_cast<index_t>(image.pixels.size()) == view.stride * view.height, ShapeError,
-                "An image of {} x {} with {} channels has {} bytes; candidate {} has {}.",
-                view.width, view.height, view.channels(), view.stride * view.height,
-                candidate.index, image.pixels.size());
-    renderer.render(view, plans.subspan(first, last - first), options_.format, to);
+    const Image image = read_image(*images, candidate);
+    renderer.render(image.view(), plans.subspan(first, last - first), options_.format, to);
     to += static_cast<index_t>(last - first) * options_.format.elements();
     first = last;
   }
+}
+
+const ImageSource* ImageAugmenter::images(const Source& source,
+                                          const PatchFormat& format) const noexcept {
+  return format == options_.format ? dynamic_cast<const ImageSource*>(&source) : nullptr;
+}
+
+Image read_image(const ImageSource& source, const CandidateRef& candidate) {
+  Image image = source.read(candidate);
+  const ImageView view = image.view();
+  AIFT_EXPECT(static_cast<index_t>(image.pixels.size()) == view.stride * view.height, ShapeError,
+              "An image of {} x {} with {} channels has {} bytes; candidate {} has {}.", view.width,
+              view.height, view.channels(), view.stride * view.height, candidate.index,
+              image.pixels.size());
+  return image;
 }
 
 }  // namespace aift

@@ -171,7 +171,7 @@ aift_status aift_select(aift_context* context, const aift_selector* selector, co
     view.ids = span_of(read.ids, read.size);
 
     aift::Selection selection =
-        selector->selector->select(view, budget, {.seed = context->seed(), .round = round});
+        selector->selector->select(view, budget, {.seed = context->seed(), .round = round, .executor = context->executor()});
     auto result = std::make_unique<aift_result>();
     result->put(AIFT_INDEX, std::move(selection.indices));
     put_if_any(*result, AIFT_SCORE, std::move(selection.score));

@@ -4,17 +4,22 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cmath>
+#include <limits>
 #include <map>
 #include <optional>
 #include <set>
 #include <string_view>
 #include <system_error>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 
 #include <aift/core/error.hpp>
 #include <aift/io/atomic_file.hpp>
 #include <aift/io/csv.hpp>
+#include <aift/io/numbers.hpp>
+#include <aift/io/video.hpp>
 
 namespace aift::io {
 
@@ -23,6 +28,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kManifest = "manifest.csv";
+constexpr std::string_view kFrameLabels = "labels.csv";
+/// Frames have 24 bits of an id.
+constexpr index_t kMaxFrames = index_t{1} << 24;
 constexpr std::array<std::string_view, 6> kExtensions = {".jpg", ".jpeg", ".png",
                                                          ".bmp", ".tif",  ".tiff"};
 
@@ -33,6 +41,11 @@ struct Row {
   std::string group;
   std::string split;
   index_t line = 0;  // 0: a folder, which has none
+  std::string time = {};
+  std::string video = {};
+  std::string cost = {};
+  std::string file = {};  // of a video, when `path` names a frame of it
+  index_t frame = -1;
 };
 
 /// A manifest or folder as it was found.
@@ -52,7 +65,19 @@ struct Listing {
 
 // ------------------------------------------------------------------------------------ reading
 
-Listing read_manifest(const fs::path& file) {
+/// The frame that a row of a video names, if it does.
+void expect_frame(const std::string& text, Listing& listing) {
+  Row& row = listing.rows.back();
+  if (text.empty()) return;
+  const std::optional<index_t> number = parse_integer(text);
+  AIFT_EXPECT(number && *number >= 0 && *number < kMaxFrames, IoError,
+              "{}: the frame of a video must be a whole number from 0 on, or empty for all; got "
+              "\"{}\".",
+              listing.place(row), text);
+  row.frame = *number;
+}
+
+Listing read_manifest(const fs::path& file, const DatasetOptions& options) {
   CsvTable table = read_csv(file);
   Listing listing;
   listing.name = file.string();
@@ -68,6 +93,25 @@ Listing read_manifest(const fs::path& file) {
   const auto group = table.column("group");
   const auto split = table.column("split");
   listing.has_split = split.has_value();
+  std::optional<std::size_t> time;
+  std::optional<std::size_t> cost;
+  const auto video = table.column("video");
+  const auto frame = table.column("frame");
+  if (options.times) {
+    time = frame ? frame : table.column("time");
+    const bool videos_only =
+        std::all_of(table.rows.begin(), table.rows.end(),
+                    [&](const CsvRow& row) { return has_video_extension(row.fields[*path]); });
+    AIFT_EXPECT(time || videos_only, IoError,
+                "{} has no column \"frame\" or \"time\"; a gap in time needs one, so add it or ask "
+                "for no gap.",
+                listing.name);
+  }
+  if (!options.cost_column.empty()) {
+    cost = table.column(options.cost_column);
+    AIFT_EXPECT(cost, IoError, "{} has no column \"{}\" for the costs; it has {}.", listing.name,
+                options.cost_column, fmt::join(table.header, ", "));
+  }
   std::vector<std::size_t> further;
   for (std::size_t c = 0; c < table.header.size(); ++c) {
     if (c == path || c == label || c == group || c == split) continue;
@@ -76,6 +120,13 @@ Listing read_manifest(const fs::path& file) {
   }
 
   for (CsvRow& row : table.rows) {
+    const auto copy = [&row](std::optional<std::size_t> column) {
+      return column ? row.fields[*column] : std::string();
+    };
+    const std::string time_text = copy(time);
+    const std::string video_text = options.times ? copy(video) : std::string();
+    const std::string cost_text = copy(cost);
+    const std::string frame_text = copy(frame);
     if (!further.empty()) {
       auto& extra = listing.extra.emplace_back();
       for (const std::size_t c : further)
@@ -84,7 +135,9 @@ Listing read_manifest(const fs::path& file) {
     const auto take = [&row](std::optional<std::size_t> column) {
       return column ? std::move(row.fields[*column]) : std::string();
     };
-    listing.rows.push_back({take(path), take(label), take(group), take(split), row.line});
+    listing.rows.push_back({take(path), take(label), take(group), take(split), row.line, time_text,
+                            video_text, cost_text});
+    if (has_video_extension(listing.rows.back().path)) expect_frame(frame_text, listing);
   }
   AIFT_EXPECT(!listing.rows.empty(), IoError,
               "{} lists no image; expected one line per image below the header.", listing.name);
@@ -106,7 +159,8 @@ Listing read_folder(const fs::path& place) {
   listing.name = folder.string();
   listing.root = folder;
   const auto add = [&](const fs::path& file, const std::string& label) {
-    if (!is_hidden(file) && has_image_extension(file) && fs::is_regular_file(file)) {
+    const bool known = has_image_extension(file) || has_video_extension(file);
+    if (!is_hidden(file) && known && fs::is_regular_file(file)) {
       listing.rows.push_back({file.lexically_relative(folder).generic_string(), label, "", "", 0});
     }
   };
@@ -133,25 +187,150 @@ Listing read_folder(const fs::path& place) {
   }
   AIFT_EXPECT(
       !listing.rows.empty(), IoError,
-      "{} holds no images; expected a {} or one sub-folder of jpg, png, bmp or tiff images per "
-      "class.",
+      "{} holds no images; expected a {}, videos, or one sub-folder of jpg, png, bmp or tiff "
+      "images per class.",
       listing.name, kManifest);
   std::sort(listing.rows.begin(), listing.rows.end(),
             [](const Row& a, const Row& b) { return a.path < b.path; });
   return listing;
 }
 
-Listing read_listing(const fs::path& place) {
+Listing read_listing(const fs::path& place, const DatasetOptions& options) {
   std::error_code error;
   const fs::file_status status = fs::status(place, error);
   if (fs::is_directory(status)) {
     const fs::path manifest = place / kManifest;
-    return fs::exists(manifest, error) ? read_manifest(manifest) : read_folder(place);
+    if (fs::exists(manifest, error)) return read_manifest(manifest, options);
+    AIFT_EXPECT(options.cost_column.empty(), IoError,
+                "{} is a folder without a {}, so it has no column \"{}\" for the costs; write one.",
+                place.string(), kManifest, options.cost_column);
+    return read_folder(place);
   }
   AIFT_EXPECT(fs::exists(status), IoError,
               "{} is not there; expected a {} or a folder with one sub-folder per class.",
               place.string(), kManifest);
-  return read_manifest(place);
+  return read_manifest(place, options);
+}
+
+// ------------------------------------------------------------------------------------- videos
+
+/// Every video of the listing as its frames.
+void expand_videos(const DatasetOptions& options, Listing& listing) {
+  AIFT_EXPECT(options.every >= 1, ValueError, "every must be at least 1; got {}.", options.every);
+  const auto is_video = [](const Row& row) { return has_video_extension(row.path); };
+  if (std::none_of(listing.rows.begin(), listing.rows.end(), is_video)) return;
+  std::vector<Row> rows;
+  std::vector<std::vector<std::string>> extra;
+  std::unordered_map<std::string, index_t> frames_of;
+  for (std::size_t r = 0; r < listing.rows.size(); ++r) {
+    Row& row = listing.rows[r];
+    const auto add = [&](Row one) {
+      rows.push_back(std::move(one));
+      if (!listing.extra.empty()) extra.push_back(listing.extra[r]);
+    };
+    if (!is_video(row)) {
+      add(std::move(row));
+      continue;
+    }
+    std::error_code error;
+    AIFT_EXPECT(row.line == 0 || fs::is_regular_file(listing.root / row.path, error), IoError,
+                "{}: {} is not there; paths are relative to the manifest's folder.",
+                listing.place(row), row.path);
+    const auto [known, fresh] = frames_of.emplace(row.path, 1);
+    if (fresh) {
+      try {
+        known->second = VideoReader(listing.root / row.path).frames();
+      } catch (const IoError&) {
+        // one candidate, which check_images will report
+      }
+    }
+    const index_t frames = known->second;
+    AIFT_EXPECT(row.frame < frames, IoError, "{}: {} has {} frames, there is no frame {}.",
+                listing.place(row), row.path, frames, row.frame);
+    AIFT_EXPECT(frames <= kMaxFrames, IoError, "{} has {} frames, more than {}; split it.",
+                row.path, frames, kMaxFrames);
+    row.file = row.path;
+    if (row.group.empty()) row.group = row.file;
+    row.video = row.file;
+    for (index_t frame = std::max<index_t>(row.frame, 0); frame < frames; frame += options.every) {
+      Row one = row;
+      one.frame = frame;
+      one.path = fmt::format("{}#{}", row.file, frame);
+      one.time = fmt::format("{}", frame);
+      add(std::move(one));
+      if (row.frame >= 0) break;
+    }
+  }
+  listing.rows = std::move(rows);
+  listing.extra = std::move(extra);
+}
+
+/// Gives frames the labels that ranges of labels.csv have for them.
+void label_frames(const DatasetOptions& options, Listing& listing) {
+  std::error_code error;
+  fs::path file = options.frame_labels;
+  if (file.empty()) {
+    file = listing.root / kFrameLabels;
+    if (!fs::is_regular_file(file, error)) return;
+    const auto is_frame = [](const Row& row) { return row.frame >= 0; };
+    if (std::none_of(listing.rows.begin(), listing.rows.end(), is_frame)) return;
+  }
+  struct Range {
+    index_t first;
+    index_t last;
+    std::string label;
+    index_t line;
+  };
+  const CsvTable table = read_csv(file);
+  const auto column = [&](std::string_view name) {
+    const auto at = table.column(name);
+    AIFT_EXPECT(at, IoError, "{} has no column \"{}\"; expected path,first_frame,last_frame,label.",
+                file.string(), name);
+    return *at;
+  };
+  const std::size_t path = column("path");
+  const std::size_t first = column("first_frame");
+  const std::size_t last = column("last_frame");
+  const std::size_t label = column("label");
+  std::map<std::string, std::vector<Range>> ranges;
+  for (const CsvRow& row : table.rows) {
+    const auto number = [&](const std::string& text) {
+      const std::optional<index_t> value = parse_integer(text);
+      AIFT_EXPECT(value && *value >= 0, IoError,
+                  "{}, line {}: a frame is a whole number from 0 on; got \"{}\".", file.string(),
+                  row.line, text);
+      return *value;
+    };
+    Range range{number(row.fields[first]), kMaxFrames, row.fields[label], row.line};
+    if (!row.fields[last].empty()) range.last = number(row.fields[last]);
+    AIFT_EXPECT(range.first <= range.last, IoError,
+                "{}, line {}: the first frame, {}, lies behind the last, {}.", file.string(),
+                row.line, range.first, range.last);
+    auto& of_video = ranges[row.fields[path]];
+    for (const Range& other : of_video) {
+      AIFT_EXPECT(
+          other.label == range.label || other.last < range.first || range.last < other.first,
+          IoError, "{}, lines {} and {}: frames have two labels, \"{}\" and \"{}\".", file.string(),
+          other.line, range.line, other.label, range.label);
+    }
+    of_video.push_back(std::move(range));
+  }
+  std::set<std::string> used;
+  for (Row& row : listing.rows) {
+    if (row.frame < 0) continue;
+    const auto found = ranges.find(row.file);
+    if (found == ranges.end()) continue;
+    used.insert(row.file);
+    for (const Range& range : found->second) {
+      if (range.first <= row.frame && row.frame <= range.last) row.label = range.label;
+    }
+  }
+  for (const auto& [name, of_video] : ranges) {
+    AIFT_EXPECT(used.contains(name), IoError,
+                "{}, line {}: {} is no video of the data; paths are those of the manifest, or "
+                "relative to the folder.",
+                file.string(), of_video.front().line, name);
+  }
 }
 
 // ----------------------------------------------------------------------------------- checking
@@ -167,10 +346,11 @@ void add_paths(const Listing& listing, Dataset& data) {
     AIFT_EXPECT(fresh, IoError, "{}: {} is listed before, on line {}; list every image once.",
                 listing.place(row), row.path, first->second);
     std::error_code error;
-    AIFT_EXPECT(row.line == 0 || fs::is_regular_file(data.root / row.path, error), IoError,
-                "{}: {} is not there; paths are relative to the manifest's folder.",
+    AIFT_EXPECT(row.line == 0 || row.frame >= 0 || fs::is_regular_file(data.root / row.path, error),
+                IoError, "{}: {} is not there; paths are relative to the manifest's folder.",
                 listing.place(row), row.path);
-    const std::uint64_t id = candidate_id(row.path);
+    const std::uint64_t id =
+        row.frame >= 0 ? frame_id(row.file, row.frame) : candidate_id(row.path);
     const auto [owner, unused] = owners.emplace(id, data.paths.size());
     AIFT_EXPECT(unused, IoError,
                 "{}: {} and {} have the same 64-bit number by chance; rename one of the two.",
@@ -178,6 +358,10 @@ void add_paths(const Listing& listing, Dataset& data) {
     data.paths.push_back(row.path);
     data.ids.push_back(id);
   }
+  const auto is_frame = [](const Row& row) { return row.frame >= 0; };
+  if (std::none_of(listing.rows.begin(), listing.rows.end(), is_frame)) return;
+  for (const Row& row : listing.rows)
+    data.frames.push_back(row.frame);
 }
 
 void add_labels(const Listing& listing, const DatasetOptions& options, Dataset& data) {
@@ -265,6 +449,48 @@ void add_split(const Listing& listing, Dataset& data) {
   }
 }
 
+/// "video/frame_" and "0012" of "video/frame_0012.png".
+std::pair<std::string, std::string> numbered_name(const std::string& path) {
+  const std::string stem = fs::path(path).replace_extension().generic_string();
+  const std::size_t end = stem.find_last_not_of("0123456789");
+  const std::size_t begin = end == std::string::npos ? 0 : end + 1;
+  return {stem.substr(0, begin), stem.substr(begin)};
+}
+
+void add_times(const Listing& listing, Dataset& data) {
+  const bool has_videos = std::any_of(listing.rows.begin(), listing.rows.end(),
+                                      [](const Row& row) { return !row.video.empty(); });
+  std::unordered_map<std::string, index_t> numbers;
+  for (std::size_t i = 0; i < listing.rows.size(); ++i) {
+    const Row& row = listing.rows[i];
+    std::string text = row.time;
+    std::string video = row.video;
+    const bool folder = row.line == 0 && row.frame < 0;
+    if (folder) std::tie(video, text) = numbered_name(row.path);
+    const std::optional<double> number = parse_number(text);
+    AIFT_EXPECT(text.empty() || (number && std::isfinite(*number)), IoError,
+                "{}: the time must be a number, or empty where it is not known; got \"{}\".",
+                listing.place(row), text);
+    data.times.push_back(number ? *number : std::numeric_limits<double>::quiet_NaN());
+    if (!folder && !has_videos) continue;  // the groups
+    // A candidate without a video counts in its group, which no name of a video is taken for.
+    const std::string key =
+        video.empty() && !folder ? fmt::format("group {}", data.groups[i]) : "video " + video;
+    data.sequences.push_back(
+        numbers.emplace(key, static_cast<index_t>(numbers.size())).first->second);
+  }
+}
+
+void add_costs(const Listing& listing, Dataset& data) {
+  for (const Row& row : listing.rows) {
+    const std::optional<double> number = parse_number(row.cost);
+    AIFT_EXPECT(number && std::isfinite(*number) && *number >= 0, IoError,
+                "{}: the cost must be a number of at least 0; got \"{}\".", listing.place(row),
+                row.cost);
+    data.costs.push_back(*number);
+  }
+}
+
 /// What no split or oracle could mend later.
 void expect_usable(const Listing& listing, const Dataset& data) {
   const std::size_t classes = data.class_names.size();
@@ -342,14 +568,23 @@ std::uint64_t candidate_id(std::string_view path) noexcept {
   return splitmix64(hash);
 }
 
+std::uint64_t frame_id(std::string_view path, index_t frame) noexcept {
+  const auto below = static_cast<std::uint64_t>(kMaxFrames - 1);
+  return (candidate_id(path) & ~below) | (static_cast<std::uint64_t>(frame) & below);
+}
+
 Dataset read_dataset(const fs::path& manifest_or_folder, const DatasetOptions& options) {
-  Listing listing = read_listing(manifest_or_folder);
+  Listing listing = read_listing(manifest_or_folder, options);
+  expand_videos(options, listing);
+  label_frames(options, listing);
   Dataset data;
   data.root = listing.root;
   add_paths(listing, data);
   add_labels(listing, options, data);
   add_groups(listing, data);
   add_split(listing, data);
+  if (options.times || !data.frames.empty()) add_times(listing, data);
+  if (!options.cost_column.empty()) add_costs(listing, data);
   if (options.require_trainable) expect_usable(listing, data);
   data.synthetic = read_synthetic(data.root);
   data.extra_columns = std::move(listing.extra_columns);

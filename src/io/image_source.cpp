@@ -3,15 +3,9 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
-#include <chrono>
-#include <condition_variable>
 #include <cstring>
-#include <exception>
-#include <mutex>
 #include <optional>
 #include <string_view>
-#include <thread>
 
 #include <opencv2/core.hpp>
 #include <opencv2/imgcodecs.hpp>
@@ -20,6 +14,7 @@
 #include <aift/core/error.hpp>
 #include <aift/io/atomic_file.hpp>
 #include <aift/io/mapped_file.hpp>
+#include <aift/io/video.hpp>
 
 namespace aift::io {
 
@@ -260,64 +255,7 @@ Image FileImageSource::read(const CandidateRef& candidate) const {
 
 std::vector<BadImage> check_images(const Dataset& dataset, index_t threads,
                                    const std::function<void(index_t, index_t)>& progress) {
-  AIFT_EXPECT(threads >= 1, ValueError, "Expected 1 thread or more; got {}.", threads);
-  const index_t total = dataset.size();
-  std::atomic<index_t> next{0};
-  std::mutex mutex;  // guards what follows
-  std::condition_variable ended;
-  std::vector<BadImage> bad;
-  std::exception_ptr failure;
-  index_t done = 0;
-  index_t running = std::min(threads, total);
-
-  const auto work = [&] {
-    try {
-      for (index_t i = next.fetch_add(1); i < total; i = next.fetch_add(1)) {
-        std::optional<std::string> reason;
-        try {
-          (void)decode_image(dataset.file(i));
-        } catch (const IoError& error) {
-          reason = error.what();
-        }
-        const std::scoped_lock lock(mutex);
-        ++done;
-        if (reason) bad.push_back({i, std::move(*reason)});
-      }
-    } catch (...) {
-      const std::scoped_lock lock(mutex);
-      failure = std::current_exception();
-      next = total;
-    }
-    const std::scoped_lock lock(mutex);
-    --running;
-    ended.notify_one();
-  };
-
-  {
-    std::vector<std::jthread> workers;
-    // Whatever ends this block early (progress may throw) stops the workers before they are joined.
-    struct Stop {
-      std::atomic<index_t>& next;
-      index_t total;
-      ~Stop() { next = total; }
-    };
-    for (index_t t = 0; t < std::min(threads, total); ++t)
-      workers.emplace_back(work);
-    const Stop stop{next, total};
-    std::unique_lock lock(mutex);
-    while (!ended.wait_for(lock, std::chrono::milliseconds(100), [&] { return running == 0; })) {
-      if (!progress) continue;
-      const index_t now = done;
-      lock.unlock();
-      progress(now, total);
-      lock.lock();
-    }
-  }
-  if (failure) std::rethrow_exception(failure);
-  if (progress) progress(total, total);
-  std::sort(bad.begin(), bad.end(),
-            [](const BadImage& a, const BadImage& b) { return a.index < b.index; });
-  return bad;
+  return FrameSource(dataset, {}).check(threads, progress);
 }
 
 Image resize_image(const ImageView& image, index_t width, index_t height) {

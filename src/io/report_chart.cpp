@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -12,17 +13,25 @@
 namespace aift::io::report {
 namespace {
 
-constexpr int kStyles = 6;
-constexpr double kWidth = 860, kHeight = 360;
-constexpr double kTop = 18, kBottom = 50, kLeft = 58;
+constexpr double kWidth = 760, kHeight = 380;
+constexpr double kTop = 16, kBottom = 62, kLeft = 78, kRight = 22;
+
+/// Patterns of the lines, so that they differ without their colours.
+constexpr std::string_view kDashes[kStyles] = {"",    "9 5", "3 4",  "12 4 3 4",
+                                               "6 3", "2 3", "14 6", "9 3 3 3"};
 
 struct Frame {
-  double x_high = 1, y_low = 0, y_high = 1, right = 20;
+  LabelAxis axis = LabelAxis::linear;
+  double x_low = 0, x_high = 1, y_low = 0, y_high = 1;  // x in the units of the axis
+  [[nodiscard]] double place(double labels) const {
+    return axis == LabelAxis::log2 ? std::log2(std::max(1.0, labels)) : labels;
+  }
   [[nodiscard]] double x(double labels) const {
-    return kLeft + labels / x_high * (kWidth - kLeft - right);
+    return kLeft + (place(labels) - x_low) / (x_high - x_low) * (kWidth - kLeft - kRight);
   }
   [[nodiscard]] double y(double value) const {
-    return kTop + (y_high - value) / (y_high - y_low) * (kHeight - kTop - kBottom);
+    const double inside = std::clamp(value, y_low, y_high);
+    return kTop + (y_high - inside) / (y_high - y_low) * (kHeight - kTop - kBottom);
   }
 };
 
@@ -43,22 +52,102 @@ std::string marker(int style, double x, double y, double r) {
                          1.25 * r, -2.2 * r, -2.5 * r);
     case 5:
       return fmt::format("<circle class='ring' cx='{:.1f}' cy='{:.1f}' r='{:.1f}'/>", x, y, r);
+    case 6:
+      return fmt::format(
+          "<path class='ring' d='M{0:.1f} {1:.1f}l{2:.1f} {2:.1f}m0 -{2:.1f}l-{2:.1f} {2:.1f}'/>",
+          x - r, y - r, 2 * r);
+    case 7:
+      return fmt::format(
+          "<rect class='ring' x='{:.1f}' y='{:.1f}' width='{:.1f}' height='{:.1f}'/>", x - r, y - r,
+          2 * r, 2 * r);
     default:
       return fmt::format("<circle cx='{:.1f}' cy='{:.1f}' r='{:.1f}'/>", x, y, r);
   }
 }
 
-/// Moves labels apart that would cover each other; keeps their order and the frame.
-void spread(std::vector<std::pair<double, std::size_t>>& places, double gap) {
-  std::sort(places.begin(), places.end());
-  for (std::size_t i = 1; i < places.size(); ++i) {
-    places[i].first = std::max(places[i].first, places[i - 1].first + gap);
+/// The line without its ends, in the dash of its style.
+std::string dash(int style) {
+  const std::string_view pattern = kDashes[style % kStyles];
+  return pattern.empty() ? std::string() : fmt::format(" stroke-dasharray='{}'", pattern);
+}
+
+Frame frame_of(std::span<const CurveSeries> series, LabelAxis axis, double y_limit) {
+  Frame frame;
+  frame.axis = axis;
+  double low = 1e300, high = -1e300, least = 1e300, most = 0;
+  for (const CurveSeries& line : series) {
+    for (const auto& point : line.points) {
+      if (!std::isfinite(point.value)) continue;
+      const double half = std::isfinite(point.half) ? point.half : 0;
+      low = std::min(low, point.value - half);
+      high = std::max(high, point.value + half);
+      least = std::min(least, point.labels);
+      most = std::max(most, point.labels);
+    }
   }
-  double limit = kHeight - kBottom;
-  for (std::size_t i = places.size(); i-- > 0;) {
-    places[i].first = std::min(places[i].first, limit);
-    limit = places[i].first - gap;
+  if (low > high) {
+    frame.y_high = -1;  // nothing to show
+    return frame;
   }
+  if (axis == LabelAxis::log2) {
+    frame.x_low = std::floor(frame.place(least));
+    frame.x_high = std::max(frame.x_low + 1, frame.place(most) + 0.08);
+  } else {
+    frame.x_high = most > 0 ? most * 1.02 : 1;
+  }
+  frame.y_low = std::max(0.0, std::floor(low * 20 - 1e-9) / 20);
+  frame.y_high = std::min(y_limit, std::ceil(high * 20 + 1e-9) / 20);
+  if (frame.y_high - frame.y_low < 0.1) frame.y_low = std::max(0.0, frame.y_high - 0.1);
+  if (frame.y_high <= frame.y_low) frame.y_high = frame.y_low + 0.1;
+  return frame;
+}
+
+/// Grid, ticks and names of the axes.
+void draw_axes(std::string& out, const Frame& frame, const std::string& value_name) {
+  auto put = std::back_inserter(out);
+  const double x_end = kWidth - kRight, y_end = kHeight - kBottom;
+  out += "<g class='grid'>";
+  for (const double tick : round_ticks(frame.y_low, frame.y_high, 5)) {
+    fmt::format_to(
+        put,
+        "<path d='M{:.1f} {:.1f}H{:.1f}'/><text x='{:.1f}' y='{:.1f}' class='yt'>{:.2f}</text>",
+        kLeft, frame.y(tick), x_end, kLeft - 9, frame.y(tick) + 5, tick);
+  }
+  std::vector<double> ticks;
+  if (frame.axis == LabelAxis::log2) {
+    for (double power = frame.x_low; power <= frame.x_high; ++power)
+      ticks.push_back(std::exp2(power));
+  } else {
+    ticks = round_ticks(0, frame.x_high, 6);
+  }
+  for (const double tick : ticks) {
+    if (tick != std::floor(tick)) continue;
+    fmt::format_to(put,
+                   "<path d='M{0:.1f} {1:.1f}v6' class='tick'/><text x='{0:.1f}' y='{2:.1f}' "
+                   "class='xt'>{3:.0f}</text>",
+                   frame.x(tick), y_end, y_end + 25, tick);
+  }
+  fmt::format_to(put,
+                 "<path d='M{:.1f} {:.1f}H{:.1f}' class='axis'/>"
+                 "<text x='{:.1f}' y='{:.1f}' class='xt name'>images labelled{}</text>"
+                 "<text transform='translate(20 {:.1f}) rotate(-90)' class='xt name'>{}</text></g>",
+                 kLeft, y_end, x_end, (kLeft + x_end) / 2, kHeight - 8,
+                 frame.axis == LabelAxis::log2 ? ", each step doubles" : "", (kTop + y_end) / 2,
+                 escape(value_name));
+}
+
+/// The band of the intervals, where there are any.
+std::string band(const Frame& frame, const CurveSeries& line) {
+  std::string upper, lower;
+  for (const auto& point : line.points) {
+    if (!std::isfinite(point.value) || !std::isfinite(point.half)) continue;
+    const double x = frame.x(point.labels);
+    upper += fmt::format("{}{:.1f} {:.1f}", upper.empty() ? 'M' : 'L', x,
+                         frame.y(point.value + point.half));
+    lower = fmt::format("L{:.1f} {:.1f}", x, frame.y(point.value - point.half)) + lower;
+  }
+  return upper.empty() ? std::string()
+                       : fmt::format("<path class='band' d='{}{}z'/>", upper, lower);
 }
 
 }  // namespace
@@ -80,62 +169,24 @@ std::vector<double> round_ticks(double low, double high, int count) {
   return ticks;
 }
 
-std::string learning_curve_svg(std::span<const CurveSeries> series, const std::string& value_name,
-                               const std::string& alternative) {
-  double low = 1e300, high = -1e300, most = 0;
-  std::size_t longest_name = 0;
-  for (const CurveSeries& line : series) {
-    for (const auto& point : line.points) {
-      if (!std::isfinite(point.value)) continue;
-      low = std::min(low, point.value);
-      high = std::max(high, point.value);
-      most = std::max(most, point.labels);
-    }
-    if (!line.thin) longest_name = std::max(longest_name, line.name.size());
-  }
-  if (low > high) return {};
+std::string legend_svg(int style) {
+  return fmt::format(
+      "<svg class='key' viewBox='0 0 44 16' aria-hidden='true'><g class='s{}'><path class='line' "
+      "d='M2 8H42'{}/>{}</g></svg>",
+      style % kStyles, dash(style), marker(style, 22, 8, 4.2));
+}
 
-  Frame frame;
-  const bool named = series.size() > 1;
-  frame.right = named ? std::min(260.0, 28 + 7.2 * static_cast<double>(longest_name)) : 24;
-  frame.x_high = most > 0 ? most * 1.02 : 1;
-  frame.y_low = std::floor(low * 20 - 1e-9) / 20;
-  frame.y_high = std::ceil(high * 20 + 1e-9) / 20;
-  if (frame.y_high - frame.y_low < 0.1) frame.y_low = frame.y_high - 0.1;
-  frame.y_low = std::max(0.0, frame.y_low);
-  frame.y_high = std::min(1.0, frame.y_high);
-
+std::string learning_curve_svg(std::span<const CurveSeries> series, LabelAxis axis,
+                               const ChartText& text) {
+  const Frame frame = frame_of(series, axis, text.y_limit);
+  if (frame.y_high < frame.y_low) return {};
   std::string out;
   auto put = std::back_inserter(out);
   fmt::format_to(put, "<svg class='curve' viewBox='0 0 {:.0f} {:.0f}' role='img' aria-label='{}'>",
-                 kWidth, kHeight, escape(alternative));
-  const double x_end = kWidth - frame.right, y_end = kHeight - kBottom;
-  out += "<g class='grid'>";
-  for (const double tick : round_ticks(frame.y_low, frame.y_high, 6)) {
-    fmt::format_to(
-        put,
-        "<path d='M{:.1f} {:.1f}H{:.1f}'/><text x='{:.1f}' y='{:.1f}' class='yt'>{:.2f}</text>",
-        kLeft, frame.y(tick), x_end, kLeft - 9, frame.y(tick) + 4.5, tick);
-  }
-  for (const double tick : round_ticks(0, most > 0 ? most : 1, 8)) {
-    if (tick != std::floor(tick)) continue;
-    fmt::format_to(put,
-                   "<path d='M{0:.1f} {1:.1f}v5' class='tick'/><text x='{0:.1f}' y='{2:.1f}' "
-                   "class='xt'>{3:.0f}</text>",
-                   frame.x(tick), y_end, y_end + 20, tick);
-  }
-  fmt::format_to(put,
-                 "<path d='M{:.1f} {:.1f}H{:.1f}' class='axis'/>"
-                 "<text x='{:.1f}' y='{:.1f}' class='xt name'>images labelled</text>"
-                 "<text transform='translate(15 {:.1f}) rotate(-90)' class='xt name'>{}</text></g>",
-                 kLeft, y_end, x_end, (kLeft + x_end) / 2, kHeight - 10, (kTop + y_end) / 2,
-                 escape(value_name));
-
-  std::vector<std::pair<double, std::size_t>> ends;
-  for (std::size_t s = 0; s < series.size(); ++s) {
-    const CurveSeries& line = series[s];
+                 kWidth, kHeight, escape(text.alternative));
+  draw_axes(out, frame, text.value_name);
+  for (const CurveSeries& line : series) {
     std::string path, markers;
-    double last_y = 0;
     for (const auto& point : line.points) {
       if (!std::isfinite(point.value)) continue;
       const double x = frame.x(point.labels), y = frame.y(point.value);
@@ -143,19 +194,12 @@ std::string learning_curve_svg(std::span<const CurveSeries> series, const std::s
       // the transparent circle is a target that is easy to hit
       markers += fmt::format(
           "<g><title>{}</title><circle class='hit' cx='{:.1f}' cy='{:.1f}' r='11'/>{}</g>",
-          escape(point.hint), x, y, marker(line.style, x, y, line.thin ? 2.2 : 4.2));
-      last_y = y;
+          escape(point.hint), x, y, marker(line.style, x, y, line.thin ? 2.2 : 4.4));
     }
     if (path.empty()) continue;
-    fmt::format_to(put, "<g class='s{}{}'><path class='line' d='{}'/>{}</g>", line.style % kStyles,
-                   line.thin ? " thin" : "", path, markers);
-    if (named && !line.thin) ends.emplace_back(last_y, s);
-  }
-  spread(ends, 18);
-  for (const auto& [y, s] : ends) {
-    fmt::format_to(put, "<g class='s{}'>{}<text class='end' x='{:.1f}' y='{:.1f}'>{}</text></g>",
-                   series[s].style % kStyles, marker(series[s].style, x_end + 12, y, 3.6),
-                   x_end + 21, y + 4.5, escape(series[s].name));
+    fmt::format_to(put, "<g class='s{}{}'>{}<path class='line' d='{}'{}/>{}</g>",
+                   line.style % kStyles, line.thin ? " thin" : "", band(frame, line), path,
+                   dash(line.style), markers);
   }
   out += "</svg>";
   return out;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -9,25 +10,40 @@
 
 namespace aift::io::report {
 
+/// Colours, markers and dashes there are; the ninth series looks like the first.
+inline constexpr int kStyles = 8;
+
 /// One line of a learning curve.
 struct CurveSeries {
   struct Point {
     double labels = 0;
-    double value = 0;  ///< not finite: left out
-    std::string hint;  ///< shown when the pointer rests on it
+    double value = 0;                                        ///< not finite: left out
+    double half = std::numeric_limits<double>::quiet_NaN();  ///< half of the interval; NaN: none
+    std::string hint;                                        ///< shown when the pointer rests on it
   };
   std::string name;
-  int style = 0;      ///< colour and marker; series that belong together share it
+  int style = 0;      ///< colour, marker and dash
   bool thin = false;  ///< one of several runs whose mean is drawn as well
   std::vector<Point> points;
 };
 
-/// Inline SVG of value over labels: axes with round ticks, grid lines, markers with titles, names
-/// at the ends of the lines. Colours come from the CSS classes s0 ... s5 of the report. The picture
-/// has the given text as its alternative. Empty when there is no finite point.
-[[nodiscard]] std::string learning_curve_svg(std::span<const CurveSeries> series,
-                                             const std::string& value_name,
-                                             const std::string& alternative);
+/// Where the labels lie on their axis.
+enum class LabelAxis { linear, log2 };
+
+/// What a chart says of itself.
+struct ChartText {
+  std::string value_name;   ///< beside the vertical axis
+  std::string alternative;  ///< in the place of the picture, for a screen reader
+  double y_limit = 1;       ///< no value can be above; infinity: no limit
+};
+
+/// Inline SVG of value over labels: axes with round ticks, grid lines, bands of intervals, markers
+/// with titles. Colours come from the CSS classes s0 ... s7. Empty when there is no finite point.
+[[nodiscard]] std::string learning_curve_svg(std::span<const CurveSeries> series, LabelAxis axis,
+                                             const ChartText& text);
+
+/// The line and marker of a style, to stand before its name in a legend.
+[[nodiscard]] std::string legend_svg(int style);
 
 /// At most about `count` round numbers that cover [low, high]: steps of 1, 2 or 5 times a
 /// power of 10.

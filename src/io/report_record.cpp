@@ -11,6 +11,7 @@
 
 #include <aift/core/error.hpp>
 #include <aift/io/atomic_file.hpp>
+#include <aift/io/csv.hpp>
 
 #include "src/io/view_fields.hpp"
 
@@ -122,6 +123,11 @@ void read_state(const std::filesystem::path& file, RunRecord& run) {
     for (const Json& one : json.at("excluded")) {
       run.bad_images.emplace_back(one.at("path"), one.at("reason"));
     }
+    if (const auto counts = json.find("pool_classes"); counts != json.end())
+      run.pool_classes = counts->get<std::vector<index_t>>();
+    expect(run.pool_classes.empty() || run.pool_classes.size() == run.classes.size());
+    if (const auto sentence = json.find("synthetic"); sentence != json.end())
+      run.synthetic_sentence = sentence->get<std::string>();
     if (const auto notes = json.find("notes"); notes != json.end()) {
       run.notes = notes->get<std::vector<std::string>>();
     }
@@ -143,6 +149,46 @@ void read_state(const std::filesystem::path& file, RunRecord& run) {
     throw IoError(
         fmt::format("{} is not the state of a run that AIFT wrote, or it was changed; "
                     "restore it or leave this folder out of the report.",
+                    file.string()));
+  }
+}
+
+// ------------------------------------------------------------------ predictions.csv
+
+void read_predictions(const std::filesystem::path& file, RunRecord& run) {
+  std::error_code error;
+  if (!std::filesystem::exists(file, error)) return;  // a run of an earlier version
+  index_t last = -1;
+  for (const RunRecord::Round& round : run.rounds) {
+    if (round.trained) last = round.round;
+  }
+  const CsvTable table = read_csv(file);
+  try {
+    const auto at = [&](std::string_view name) { return table.column(name).value(); };
+    const std::size_t round = at("round"), split = at("split"), candidate = at("candidate"),
+                      path = at("path"), group = at("group"), label = at("label");
+    std::vector<std::size_t> columns;
+    for (const std::string& name : run.classes)
+      columns.push_back(at("p:" + name));
+    for (const CsvRow& row : table.rows) {
+      if (std::stoll(row.fields[round]) != last) continue;  // of a round that did not end
+      RunRecord::Prediction one;
+      expect(row.fields[split] == "test" || row.fields[split] == "labelled");
+      one.test = row.fields[split] == "test";
+      one.candidate = std::stoll(row.fields[candidate]);
+      one.path = row.fields[path];
+      one.group = row.fields[group];
+      const auto known = std::find(run.classes.begin(), run.classes.end(), row.fields[label]);
+      expect(known != run.classes.end());
+      one.label = static_cast<label_t>(known - run.classes.begin());
+      for (const std::size_t column : columns)
+        one.probabilities.push_back(std::stod(row.fields[column]));
+      run.predictions.push_back(std::move(one));
+    }
+  } catch (const std::exception&) {
+    throw IoError(
+        fmt::format("{} is not the predictions of a run that AIFT wrote, or it was changed; remove "
+                    "it to have the report without them.",
                     file.string()));
   }
 }
@@ -208,7 +254,7 @@ void read_config(const std::filesystem::path& file, RunRecord& run) {
                               problem.source().begin.line, problem.description()));
   }
   collect(root, "", run);
-  run.synthetic = root["run"]["synthetic"].value_or(false);
+  run.synthetic = run.synthetic || root["run"]["synthetic"].value_or(false);
 
   const std::filesystem::path data = root["run"]["data"].value_or(std::string());
   if (!data.empty()) {
@@ -255,7 +301,9 @@ RunRecord read_run(const std::filesystem::path& folder) {
   const auto whole = std::filesystem::absolute(folder).lexically_normal();
   run.name = (whole.has_filename() ? whole : whole.parent_path()).filename().string();
   read_state(state, run);
+  run.synthetic = !run.synthetic_sentence.empty();
   read_config(folder / "config.toml", run);
+  read_predictions(folder / "predictions.csv", run);
   return run;
 }
 

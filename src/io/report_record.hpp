@@ -52,9 +52,20 @@ struct RunRecord {
   bool pending = false;  ///< the last of `rounds` is asked for and not trained on yet
   std::vector<std::pair<std::string, std::string>> bad_images;  ///< path, reason
   index_t pool = 0, test = 0;
-  std::vector<std::string> notes;  ///< what a reader of the run should know
-  std::string stopped;             ///< why; empty: not finished
-  bool synthetic = false;
+  std::vector<std::string> notes;     ///< what a reader of the run should know
+  std::string stopped;                ///< why; empty: not finished
+  bool synthetic = false;             ///< the images are generated
+  std::string synthetic_sentence;     ///< what the data set says about that; may be empty
+  std::vector<index_t> pool_classes;  ///< [K] candidates of the pool at the start, or empty
+  /// What the last trained model says of one image that has a label.
+  struct Prediction {
+    bool test = false;  ///< else: labelled, and trained on
+    index_t candidate = 0;
+    std::string path, group;
+    label_t label = kUnlabelled;
+    std::vector<double> probabilities;  ///< [K]
+  };
+  std::vector<Prediction> predictions;                  ///< empty: the run recorded none
   Facts environment;                                    ///< machine, build, threads
   std::vector<std::pair<std::string, Facts>> settings;  ///< tables of config.toml
   std::filesystem::path data_root;                      ///< what the paths of picks are relative to

@@ -2,6 +2,7 @@
 #include <aift/loop/active_learner.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cmath>
 #include <limits>
@@ -16,6 +17,7 @@
 #include <aift/select/score_selector.hpp>
 
 #include "pick_predictions.hpp"
+#include "prediction_table.hpp"
 #include "run_folder.hpp"
 
 namespace aift {
@@ -116,6 +118,31 @@ class Members {
   std::vector<index_t> indices_;
 };
 
+/// The first batch: the candidates with the smallest numbers of their own.
+class FirstDraw final : public Selector {
+ public:
+  [[nodiscard]] std::string_view name() const noexcept override { return "random"; }
+
+ protected:
+  void pick(const PoolView& pool, index_t budget, const SelectContext& context,
+            Selection& out) const override {
+    std::vector<std::pair<std::uint64_t, index_t>> order;
+    order.reserve(pool.ids.size());
+    for (index_t i = 0; i < pool.size; ++i) {
+      if (!may_be_picked(pool, i)) continue;
+      order.emplace_back(KeyedRandom(context.seed, Purpose::first_batch, context.round,
+                                     pool.ids[static_cast<std::size_t>(i)])
+                             .bits(0),
+                         i);
+    }
+    std::partial_sort(order.begin(), order.begin() + budget, order.end());
+    for (index_t r = 0; r < budget; ++r) {
+      out.indices.push_back(order[static_cast<std::size_t>(r)].second);
+      out.reason.emplace_back("Drawn at random: no model is trained yet.");
+    }
+  }
+};
+
 }  // namespace
 
 struct ActiveLearner::Impl {
@@ -135,6 +162,7 @@ struct ActiveLearner::Impl {
     check_options();
     state.seed = o.seed;
     state.class_names = o.data->class_names;
+    state.synthetic = o.data->synthetic;
     state.fingerprint = fingerprint();
     if (!o.folder.empty()) folder.emplace(o.folder, o.open);
     const bool resumed = folder && folder->found();
@@ -148,6 +176,7 @@ struct ActiveLearner::Impl {
     if (!resumed) {
       state.pool = pool.size();
       state.test = static_cast<index_t>(test.size());
+      state.pool_classes = count_pool_classes();
       check_classes(progress);
     }
     expect_readable_enough(state);
@@ -244,6 +273,7 @@ struct ActiveLearner::Impl {
     AIFT_EXPECT(!needs.features || info.feature_size >= 1, ValueError,
                 "The selector \"{}\" needs features, and the model \"{}\" gives none.",
                 o.selector->name(), info.architecture);
+    check_rules(info);
     if (o.first == FirstBatch::imagenet) {
       AIFT_EXPECT(o.first_model != nullptr, ValueError,
                   "The first batch \"imagenet\" needs a network with its own head (first_model).");
@@ -266,6 +296,38 @@ struct ActiveLearner::Impl {
     o.stopping.push_back(std::make_shared<EmptyPool>());
     for (const auto& rule : o.stopping)
       AIFT_EXPECT(rule != nullptr, ValueError, "A stopping rule must not be null.");
+  }
+
+  void check_rules(const ModelInfo& info) const {
+    o.rules.validate();
+    AIFT_EXPECT(!o.rules.needs().features || info.feature_size >= 1, ValueError,
+                "The batch rule veto_similarity needs features, and the model \"{}\" gives none.",
+                info.architecture);
+    const std::size_t n = o.data->paths.size();
+    const auto expect_column = [n](bool needed, std::size_t size, std::string_view rule,
+                                   std::string_view what) {
+      AIFT_EXPECT(!needed || size == n, ValueError,
+                  "The batch rule {} needs {} of the {} candidates; the data set has {}.", rule,
+                  what, n, size);
+    };
+    expect_column(o.rules.min_gap > 0, o.data->times.size(), "min_gap", "times");
+    expect_column(o.rules.min_gap > 0 && !o.data->sequences.empty(), o.data->sequences.size(),
+                  "min_gap", "sequences");
+    expect_column(o.rules.max_cost > 0, o.data->costs.size(), "max_cost", "costs");
+  }
+
+  /// The rules, and a hash of the columns that they read; not of their order.
+  std::string rules_fact() const {
+    std::uint64_t sum = 0;
+    const auto mix = [&](std::size_t i, std::uint64_t column, double value) {
+      const auto bits = std::bit_cast<std::uint64_t>(std::isnan(value) ? -1e300 : value);
+      sum += splitmix64(splitmix64(o.data->ids[i] ^ column) ^ bits);
+    };
+    for (std::size_t i = 0; i < o.data->paths.size(); ++i) {
+      if (o.rules.min_gap > 0) mix(i, 1, o.data->times[i]);
+      if (o.rules.max_cost > 0) mix(i, 2, o.data->costs[i]);
+    }
+    return fmt::format("{}, {:016x}", o.rules.text(), sum);
   }
 
   Fingerprint fingerprint() const {
@@ -291,6 +353,7 @@ struct ActiveLearner::Impl {
                           info.input.channels, info.input.height, info.input.width));
     print.add("batch", std::to_string(o.batch));
     print.add("test share", fmt::format("{}", o.test_share));
+    if (o.rules.any()) print.add("batch rules", rules_fact());
     for (const auto& [name, value] : o.facts)
       print.add(name, value);
     return print;
@@ -407,6 +470,17 @@ struct ActiveLearner::Impl {
     test = Members(std::move(in_test)).list();
   }
 
+  /// Empty when a candidate of the pool has no label that is known beforehand.
+  std::vector<index_t> count_pool_classes() const {
+    std::vector<index_t> counts(static_cast<std::size_t>(classes()));
+    for (index_t i = 0; i < pool.size(); ++i) {
+      const label_t label = known_label(pool[i].index);
+      if (label == kUnlabelled) return {};
+      ++counts[static_cast<std::size_t>(label)];
+    }
+    return counts;
+  }
+
   void check_classes(Progress& progress) const {
     AIFT_EXPECT(
         !pool.empty(), ValueError,
@@ -455,9 +529,10 @@ struct ActiveLearner::Impl {
         std::any_of(into.excluded.begin(), into.excluded.end(),
                     [&](const ExcludedCandidate& e) { return e.candidate.id == candidate.id; });
     if (there) return;
+    const bool said = !into.excluded.empty() && into.excluded.back().reason == reason;
     into.excluded.push_back(
         {candidate, o.data->paths[static_cast<std::size_t>(candidate.index)], reason});
-    progress.note(reason);
+    if (!said) progress.note(reason);  // the missing frames of a video have one reason
   }
 
   void exclude_known(Progress& progress) {
@@ -516,6 +591,7 @@ struct ActiveLearner::Impl {
                 o.folder.string(), found.class_names.size(), state.class_names.size());
     found.class_names = state.class_names;
     found.seed = state.seed;
+    found.synthetic = state.synthetic;
     state = std::move(found);
 
     // Positions in the data set are found again by id; texts come from the data set, byte for byte.
@@ -651,6 +727,8 @@ struct ActiveLearner::Impl {
     record.round = static_cast<index_t>(state.rounds.size());
     while (!pool.empty()) {
       record.picks.clear();
+      record.vetoed = {};
+      record.shortfall.clear();
       choose(record, progress);
       if (explain(record, progress)) break;  // else: somebody unreadable was picked
     }
@@ -661,7 +739,10 @@ struct ActiveLearner::Impl {
     RunState next = state;
     if (pool.empty()) {
       next.stop = why_stop(next, 0);
+    } else if (record.picks.empty()) {
+      next.stop = StopReason{"batch_rules", record.shortfall};
     } else {
+      if (!record.shortfall.empty()) progress.note(record.shortfall);
       next.pending = std::move(record);
       next.answered = false;
     }
@@ -699,13 +780,17 @@ struct ActiveLearner::Impl {
     if (o.max_labels > 0) budget = std::min(budget, o.max_labels - state.labels());
     if (has_model()) {
       record.rule = o.selector->name();
-      select(record, *o.selector, model(), *o.augmenter, budget, progress);
+      select(record, *o.selector, model(), *o.augmenter, budget, o.rules, progress);
     } else if (o.first == FirstBatch::imagenet) {
       record.rule = to_text(o.first);
-      select(record, *o.first_selector, *o.first_model, *o.first_augmenter, budget, progress);
+      select(record, *o.first_selector, *o.first_model, *o.first_augmenter, budget, o.rules,
+             progress);
     } else {
       record.rule = to_text(o.first);
-      draw(record, budget);
+      BatchRules rules = o.rules;
+      rules.veto_similarity = 1;  // no features are there
+      if (rules.min_gap == 0) rules.against_labelled = false;
+      select(record, FirstDraw(), model(), *o.augmenter, budget, rules, progress);
     }
   }
 
@@ -721,25 +806,13 @@ struct ActiveLearner::Impl {
     return pick;
   }
 
-  /// The candidates with the smallest numbers of their own.
-  void draw(RoundRecord& record, index_t budget) const {
-    std::vector<std::pair<std::uint64_t, index_t>> order;
-    order.reserve(pool.ids().size());
-    for (index_t i = 0; i < pool.size(); ++i) {
-      order.emplace_back(
-          KeyedRandom(o.seed, Purpose::first_batch, record.round, pool[i].id).bits(0), i);
-    }
-    const auto count = static_cast<std::ptrdiff_t>(std::min(budget, pool.size()));
-    std::partial_sort(order.begin(), order.begin() + count, order.end());
-    for (std::ptrdiff_t i = 0; i < count; ++i) {
-      record.picks.push_back(make_pick(pool[order[static_cast<std::size_t>(i)].second]));
-      record.picks.back().reason = "Drawn at random: no model is trained yet.";
-    }
-  }
-
   void select(RoundRecord& record, const Selector& selector, const Model& by,
-              const Augmenter& augmenter, index_t budget, Progress& progress) {
-    const Needs needs = selector.needs();
+              const Augmenter& augmenter, index_t budget, const BatchRules& rules,
+              Progress& progress) {
+    Needs needs = selector.needs();
+    needs.features |= rules.needs().features;
+    needs.labels |= rules.needs().labels;
+    needs.groups |= rules.needs().groups;
     const auto* scorer = dynamic_cast<const ScoreSelector*>(&selector);
     // Selectors that compare with what is labelled already see it, marked by its label.
     std::unordered_map<std::uint64_t, label_t> answers;
@@ -754,40 +827,20 @@ struct ActiveLearner::Impl {
     }
     const Members& members = needs.labels ? with_labelled : pool;
 
-    ScoreTable table;
-    std::vector<double> means;
-    std::vector<float> features;
+    PoolSummary summary;
     Unreadable bad;
     if (needs.scores || needs.mean_probabilities || needs.features) {
-      const std::size_t n = members.ids().size();
       PipelineOptions options = pipeline("score");
-      options.features = needs.features;
       options.on_unreadable = [&](index_t position, const std::string& reason) {
         bad.emplace_back(members[position], reason);
       };
-      const auto k = static_cast<std::size_t>(by.info().classes);
-      if (needs.scores) {
-        table.score.reserve(n);
-        table.entropy.reserve(n);
-        table.diversity.reserve(n);
-        table.dominant.reserve(n);
-      }
-      if (needs.mean_probabilities) means.reserve(n * k);
-      if (needs.features) features.reserve(n * static_cast<std::size_t>(by.info().feature_size));
-      std::vector<double> rows;
-      predict_pool(
+      summary = summarise_pool(
           by, augmenter, *o.source, members.size(), [&](index_t i) { return members[i]; },
-          Purpose::scoring, record.round, options, progress,
-          [&](const PredictedChunk& chunk) {
-            if (needs.scores) {
-              scorer->score(
-                  PatchPredictions::dense(chunk.logits.data(), chunk.candidates, chunk.patches,
-                                          chunk.classes, PredictionKind::logits),
-                  table);
-            }
-            if (needs.mean_probabilities) append_means(chunk, rows, means);
-            if (needs.features) append_features(chunk, features);
-          });
+          Purpose::scoring, record.round,
+          {.scorer = needs.scores ? scorer : nullptr,
+           .mean_probabilities = needs.mean_probabilities,
+           .mean_features = needs.features},
+          options, progress);
       if (!bad.empty()) {
         drop_unreadable(bad, progress);
         with_labelled.remove_if([this](const CandidateRef& c) { return is_excluded(c); });
@@ -798,9 +851,9 @@ struct ActiveLearner::Impl {
     PoolView view;
     view.size = members.size();
     view.classes = by.info().classes;
-    if (needs.scores) view.scores = &table;
-    view.mean_probabilities = means;
-    view.features = features;
+    if (needs.scores) view.scores = &summary.scores;
+    view.mean_probabilities = summary.mean_probabilities;
+    view.features = summary.mean_features;
     view.feature_size = needs.features ? by.info().feature_size : 0;
     std::vector<label_t> labels;
     std::vector<index_t> groups;
@@ -818,8 +871,24 @@ struct ActiveLearner::Impl {
       view.groups = groups;
     }
 
-    const Selection picked = selector.select(view, budget, {o.seed, record.round});
-    AIFT_EXPECT(picked.size() >= 1, ValueError,
+    std::vector<double> times;
+    std::vector<index_t> sequences;
+    std::vector<double> costs;
+    const auto gather = [&]<class T>(const std::vector<T>& from, std::vector<T>& column) {
+      for (index_t i = 0; i < members.size() && !from.empty(); ++i)
+        column.push_back(from[static_cast<std::size_t>(members[i].index)]);
+      return std::span<const T>(column);
+    };
+    if (rules.min_gap > 0) {
+      view.times = gather(o.data->times, times);
+      view.sequences = gather(o.data->sequences, sequences);
+    }
+    if (rules.max_cost > 0) view.costs = gather(o.data->costs, costs);
+
+    const Selection picked = select_batch(selector, rules, view, budget, {o.seed, record.round});
+    record.vetoed = picked.vetoed;
+    record.shortfall = picked.shortfall;
+    AIFT_EXPECT(picked.size() >= 1 || !picked.shortfall.empty(), ValueError,
                 "A selector must pick somebody from {} candidates; \"{}\" picked nobody.",
                 view.size, selector.name());
     for (std::size_t r = 0; r < picked.indices.size(); ++r) {
@@ -829,30 +898,8 @@ struct ActiveLearner::Impl {
       if (!picked.diversity.empty()) pick.diversity = picked.diversity[r];
       if (!picked.dominant.empty() && !asked_by_first_model()) pick.dominant = picked.dominant[r];
       if (!picked.reason.empty()) pick.reason = picked.reason[r];
+      if (!picked.audit.empty()) pick.audit = picked.audit[r] != 0;
       record.picks.push_back(std::move(pick));
-    }
-  }
-
-  static void append_means(const PredictedChunk& chunk, std::vector<double>& rows,
-                           std::vector<double>& means) {
-    rows.resize(chunk.logits.size());
-    softmax_rows(chunk.logits, chunk.classes, rows);
-    const std::size_t before = means.size();
-    means.resize(before + static_cast<std::size_t>(chunk.candidates * chunk.classes));
-    mean_over_views(rows, chunk.candidates, chunk.patches, chunk.classes,
-                    std::span<double>(means).subspan(before));
-  }
-
-  static void append_features(const PredictedChunk& chunk, std::vector<float>& features) {
-    const auto d = static_cast<std::size_t>(chunk.feature_size);
-    const auto q = static_cast<std::size_t>(chunk.patches);
-    for (std::size_t i = 0; i < static_cast<std::size_t>(chunk.candidates); ++i) {
-      for (std::size_t f = 0; f < d; ++f) {
-        double sum = 0;
-        for (std::size_t v = 0; v < q; ++v)
-          sum += static_cast<double>(chunk.features[(i * q + v) * d + f]);
-        features.push_back(static_cast<float>(sum / static_cast<double>(q)));
-      }
     }
   }
 
@@ -1007,13 +1054,18 @@ struct ActiveLearner::Impl {
     record.has_model = has_model() || record.trained;
 
     const Clock::time_point tested = Clock::now();
-    measure(record, trained ? *trained : model(), progress);
+    PredictionTable predictions(o.data->class_names, record.round);
+    measure(record, trained ? *trained : model(), predictions, progress);
+    if (trained && folder) predict_labelled(*trained, predictions, progress);
     record.times.test = seconds_since(tested);
 
     throw_if_cancelled(progress);
     if (trained) {
       record.model_file = RunFolder::model_name(record.round, *trained);
-      if (folder) folder->save_model(*trained, record.model_file);
+      if (folder) {
+        folder->save_model(*trained, record.model_file);
+        folder->write_predictions(predictions.csv());
+      }
     }
     RunState next = state;
     next.pending.reset();
@@ -1127,7 +1179,41 @@ struct ActiveLearner::Impl {
     return wrong;
   }
 
-  void measure(RoundRecord& record, const Model& by, Progress& progress) {
+  PredictionTable::Row prediction_row(std::string_view split, const CandidateRef& candidate,
+                                      label_t label, std::span<const double> means) const {
+    return {split,
+            candidate.index,
+            o.data->paths[static_cast<std::size_t>(candidate.index)],
+            group_name(candidate.index),
+            label,
+            means};
+  }
+
+  /// What the new model says of the images it was taught with: a label that it cannot be brought
+  /// to believe may be wrong.
+  void predict_labelled(const Model& by, PredictionTable& into, Progress& progress) const {
+    const std::vector<LabelledCandidate> samples = labelled_so_far();
+    std::vector<CandidateRef> members;
+    for (const LabelledCandidate& one : samples)
+      members.push_back(one.candidate);
+    std::set<index_t> unreadable;  // since the training, a moment ago: only left out here
+    PipelineOptions options = pipeline("review");
+    options.on_unreadable = [&](index_t position, const std::string&) {
+      unreadable.insert(position);
+    };
+    const std::vector<double> means =
+        predict_mean_probabilities(by, *o.augmenter, *o.source, members, Purpose::test,
+                                   state.pending->round, options, progress);
+    const auto k = static_cast<std::size_t>(classes());
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+      if (unreadable.contains(static_cast<index_t>(i))) continue;
+      into.add(prediction_row("labelled", members[i], samples[i].label,
+                              std::span(means).subspan(i * k, k)));
+    }
+  }
+
+  void measure(RoundRecord& record, const Model& by, PredictionTable& predictions,
+               Progress& progress) {
     record.metrics = Metrics{};
     if (record.has_model && !record.trained) {  // the same model on the same images
       record.metrics = state.rounds.back().metrics;
@@ -1151,6 +1237,8 @@ struct ActiveLearner::Impl {
         const auto row = predicted.begin() + static_cast<std::ptrdiff_t>(i * k);
         means.insert(means.end(), row, row + static_cast<std::ptrdiff_t>(k));
         labels.push_back(known_label(members[i].index));
+        predictions.add(prediction_row("test", members[i], labels.back(),
+                                       std::span(predicted).subspan(i * k, k)));
       }
     } else {
       std::vector<double> frequency(k, 1.0);

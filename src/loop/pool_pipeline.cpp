@@ -12,6 +12,11 @@
 #include <thread>
 #include <utility>
 
+#include <aift/augment/batch_renderer.hpp>
+#include <aift/augment/image_augmenter.hpp>
+
+#include "device_pass.hpp"
+
 namespace aift {
 namespace {
 
@@ -31,6 +36,7 @@ class RenderRing {
              const PatchFormat& format, index_t views, index_t batch, index_t workers)
       : augmenter_(augmenter),
         source_(source),
+        images_(augmenter.images(source, format)),
         count_(count),
         candidate_(candidate),
         purpose_(purpose),
@@ -104,9 +110,8 @@ class RenderRing {
   }
 
   void work() {
-    std::vector<PatchPlan> plans(static_cast<std::size_t>(views_));
-    std::unique_ptr<float[]>
-        staging;  // for the candidates at the end of the ring, made when needed
+    Hand hand;
+    hand.plans.resize(static_cast<std::size_t>(views_));
     std::unique_lock lock(mutex_);
     for (;;) {
       const auto has_space = [&] {
@@ -118,7 +123,7 @@ class RenderRing {
       lock.unlock();
       std::exception_ptr failure;
       try {
-        render(candidate, plans, staging);
+        render(candidate, hand);
       } catch (...) {
         failure = std::current_exception();
         blank(candidate);
@@ -135,23 +140,46 @@ class RenderRing {
     }
   }
 
+  /// What a worker keeps from candidate to candidate.
+  struct Hand {
+    std::vector<PatchPlan> plans;
+    BatchRenderer renderer;
+    std::unique_ptr<float[]> staging;  // at the end of the ring, made when needed
+  };
+
   /// Renders all views of a candidate at once, so that its image is decoded once.
-  void render(index_t candidate, std::vector<PatchPlan>& plans, std::unique_ptr<float[]>& staging) {
+  void render(index_t candidate, Hand& hand) {
     const CandidateRef ref = candidate_(candidate);
     for (index_t v = 0; v < views_; ++v)
-      plans[static_cast<std::size_t>(v)] = augmenter_.plan(ref, purpose_, round_, v);
+      hand.plans[static_cast<std::size_t>(v)] = augmenter_.plan(ref, purpose_, round_, v);
     const index_t elements = format_.elements();
     const index_t capacity = slots_ * batch_;
     const index_t begin = candidate * views_ % capacity;
     const index_t head = std::min(views_, capacity - begin);
-    if (head == views_) {
-      augmenter_.render(plans, source_, {ring_.get() + begin * elements, views_, format_});
+    float* const to = ring_.get() + begin * elements;
+    const std::span<const PatchPlan> plans = hand.plans;
+    if (images_ != nullptr) {
+      const Image image = read_image(*images_, ref);
+      const ImageView view = image.view();
+      const auto draw = [&](std::span<const PatchPlan> some, float* place) {
+        PatchOutput out;
+        out.data = place;
+        out.capacity = static_cast<index_t>(some.size());
+        out.format = format_;
+        hand.renderer.render({.images = {&view, 1}, .plans = some, .offsets = {}}, out);
+      };
+      draw(plans.first(static_cast<std::size_t>(head)), to);
+      if (head < views_) draw(plans.subspan(static_cast<std::size_t>(head)), ring_.get());
       return;
     }
-    if (!staging) staging = make_floats(views_ * elements);
-    augmenter_.render(plans, source_, {staging.get(), views_, format_});
-    std::copy_n(staging.get(), head * elements, ring_.get() + begin * elements);
-    std::copy_n(staging.get() + head * elements, (views_ - head) * elements, ring_.get());
+    if (head == views_) {
+      augmenter_.render(plans, source_, {to, views_, format_});
+      return;
+    }
+    if (!hand.staging) hand.staging = make_floats(views_ * elements);
+    augmenter_.render(plans, source_, {hand.staging.get(), views_, format_});
+    std::copy_n(hand.staging.get(), head * elements, to);
+    std::copy_n(hand.staging.get() + head * elements, (views_ - head) * elements, ring_.get());
   }
 
   void blank(index_t candidate) noexcept {
@@ -164,6 +192,7 @@ class RenderRing {
 
   const Augmenter& augmenter_;
   const Source& source_;
+  const ImageSource* images_;  // when its patches are those of BatchRenderer
   index_t count_;
   const std::function<CandidateRef(index_t)>& candidate_;
   Purpose purpose_;
@@ -194,6 +223,75 @@ std::string_view stage_of(const PipelineOptions& options, Purpose purpose) {
   return "predict";
 }
 
+/// What every pass is handed; gives the number of views. Refuses as predict_pool says.
+index_t check_pass(const ModelInfo& info, const Augmenter& augmenter, Purpose purpose,
+                   index_t count, const PipelineOptions& options) {
+  const index_t views = options.views > 0 ? options.views : augmenter.patches(purpose);
+  AIFT_EXPECT(options.batch >= 1, ValueError, "batch must be at least 1 patch; got {}.",
+              options.batch);
+  AIFT_EXPECT(options.workers >= 1, ValueError, "workers must be at least 1 thread; got {}.",
+              options.workers);
+  AIFT_EXPECT(options.views >= 0 && views >= 1, ValueError,
+              "A candidate needs at least 1 view; got {}.",
+              options.views < 0 ? options.views : views);
+  AIFT_EXPECT(info.classes >= 1 && info.input.elements() >= 1, ShapeError,
+              "A model must take patches of at least 1 pixel and give at least 1 class; "
+              "\"{}\" takes [{}, {}, {}] and gives {}.",
+              info.architecture, info.input.channels, info.input.height, info.input.width,
+              info.classes);
+  AIFT_EXPECT(count >= 0, ValueError, "The number of candidates must be at least 0; got {}.",
+              count);
+  return views;
+}
+
+void expect_features(const ModelInfo& info, bool wanted) {
+  AIFT_EXPECT(!wanted || info.feature_size >= 1, ValueError,
+              "Features were asked for, but the model \"{}\" gives none; use a model with features "
+              "or a selector that needs none.",
+              info.architecture);
+}
+
+/// The model's device pipeline and the images it takes, where both are there.
+struct OnDevice {
+  const DevicePipeline* pipeline = nullptr;
+  const ImageSource* images = nullptr;
+};
+
+OnDevice on_device(const Model& model, const Augmenter& augmenter, const Source& source) {
+  const DevicePipeline* pipeline = model.device_pipeline();
+  const ImageSource* images =
+      pipeline == nullptr ? nullptr : augmenter.images(source, model.info().input);
+  return images == nullptr ? OnDevice{} : OnDevice{pipeline, images};
+}
+
+void predict_on_device(const OnDevice& device, const ModelInfo& info, const PoolWalk& walk,
+                       index_t views, const PipelineOptions& options, std::string_view stage,
+                       Progress& progress,
+                       const std::function<void(const PredictedChunk&)>& deliver) {
+  DeviceRequest request;
+  request.views = views;
+  request.batch = options.batch;
+  request.logits = true;
+  request.features = options.features;
+  const index_t width = options.features ? info.feature_size : 0;
+  run_device_pass(
+      *device.pipeline, request, walk, options, stage, progress, [&](const DeviceRows& rows) {
+        const auto part = [&](std::span<const float> values, index_t columns) {
+          return values.subspan(static_cast<std::size_t>(rows.row * views * columns),
+                                static_cast<std::size_t>(rows.candidates * views * columns));
+        };
+        PredictedChunk chunk;
+        chunk.first = rows.first;
+        chunk.candidates = rows.candidates;
+        chunk.patches = views;
+        chunk.classes = info.classes;
+        chunk.logits = part(rows.results.logits, info.classes);
+        chunk.feature_size = width;
+        if (width > 0) chunk.features = part(rows.results.features, width);
+        deliver(chunk);
+      });
+}
+
 }  // namespace
 
 void predict_pool(const Model& model, const Augmenter& augmenter, const Source& source,
@@ -211,26 +309,14 @@ void predict_pool(const Model& model, const Augmenter& augmenter, const Source& 
                   Purpose purpose, index_t round, const PipelineOptions& options,
                   Progress& progress, const std::function<void(const PredictedChunk&)>& deliver) {
   const ModelInfo& info = model.info();
-  const index_t views = options.views > 0 ? options.views : augmenter.patches(purpose);
-  AIFT_EXPECT(options.batch >= 1, ValueError, "batch must be at least 1 patch; got {}.",
-              options.batch);
-  AIFT_EXPECT(options.workers >= 1, ValueError, "workers must be at least 1 thread; got {}.",
-              options.workers);
-  AIFT_EXPECT(options.views >= 0 && views >= 1, ValueError,
-              "A candidate needs at least 1 view; got {}.",
-              options.views < 0 ? options.views : views);
-  AIFT_EXPECT(info.classes >= 1 && info.input.elements() >= 1, ShapeError,
-              "A model must take patches of at least 1 pixel and give at least 1 class; "
-              "\"{}\" takes [{}, {}, {}] and gives {}.",
-              info.architecture, info.input.channels, info.input.height, info.input.width,
-              info.classes);
-  AIFT_EXPECT(!options.features || info.feature_size >= 1, ValueError,
-              "Features were asked for, but the model \"{}\" gives none; use a model with features "
-              "or a selector that needs none.",
-              info.architecture);
-  AIFT_EXPECT(count >= 0, ValueError, "The number of candidates must be at least 0; got {}.",
-              count);
+  const index_t views = check_pass(info, augmenter, purpose, count, options);
+  expect_features(info, options.features);
   if (count == 0) return;
+  if (const OnDevice device = on_device(model, augmenter, source); device.pipeline != nullptr) {
+    predict_on_device(device, info, {augmenter, *device.images, count, candidate, purpose, round},
+                      views, options, stage_of(options, purpose), progress, deliver);
+    return;
+  }
 
   const index_t classes = info.classes;
   const index_t width = options.features ? info.feature_size : 0;
@@ -309,6 +395,116 @@ void predict_pool(const Model& model, const Augmenter& augmenter, const Source& 
     done += complete;
     progress.report(stage, done, count);
   }
+}
+
+namespace {
+
+void append_means(const PredictedChunk& chunk, std::vector<double>& rows,
+                  std::vector<double>& means) {
+  rows.resize(chunk.logits.size());
+  softmax_rows(chunk.logits, chunk.classes, rows);
+  const std::size_t before = means.size();
+  means.resize(before + static_cast<std::size_t>(chunk.candidates * chunk.classes));
+  mean_over_views(rows, chunk.candidates, chunk.patches, chunk.classes,
+                  std::span<double>(means).subspan(before));
+}
+
+void append_mean_features(const PredictedChunk& chunk, std::vector<float>& features) {
+  const auto d = static_cast<std::size_t>(chunk.feature_size);
+  const auto q = static_cast<std::size_t>(chunk.patches);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(chunk.candidates); ++i) {
+    for (std::size_t f = 0; f < d; ++f) {
+      double sum = 0;
+      for (std::size_t v = 0; v < q; ++v)
+        sum += static_cast<double>(chunk.features[(i * q + v) * d + f]);
+      features.push_back(static_cast<float>(sum / static_cast<double>(q)));
+    }
+  }
+}
+
+/// Everything on the device; `recipe` is that of the scorer, when there is one.
+void summarise_on_device(const OnDevice& device, const ModelInfo& info, const PoolWalk& walk,
+                         index_t views, const SummaryRequest& wanted,
+                         const std::optional<ScoreRecipe>& recipe, const PipelineOptions& options,
+                         std::string_view stage, Progress& progress, PoolSummary& out) {
+  DeviceRequest request;
+  request.views = views;
+  request.batch = options.batch;
+  request.mean_probabilities = wanted.mean_probabilities;
+  request.mean_features = wanted.mean_features;
+  request.score = recipe;
+  request.logits = wanted.scorer != nullptr && !recipe;
+  run_device_pass(
+      *device.pipeline, request, walk, options, stage, progress, [&](const DeviceRows& rows) {
+        const auto add = [&](auto& to, auto from, index_t columns) {
+          const auto part = from.subspan(static_cast<std::size_t>(rows.row * columns),
+                                         static_cast<std::size_t>(rows.candidates * columns));
+          to.insert(to.end(), part.begin(), part.end());
+        };
+        if (wanted.mean_probabilities)
+          add(out.mean_probabilities, rows.results.mean_probabilities, info.classes);
+        if (wanted.mean_features)
+          add(out.mean_features, rows.results.mean_features, info.feature_size);
+        if (recipe) {
+          if (rows.row > 0) return;  // a batch's rows have all come with its first
+          ScoreTable table = *rows.results.scores;
+          table.name = wanted.scorer->name();
+          out.scores.append(table);
+        } else if (wanted.scorer != nullptr) {
+          const auto part = rows.results.logits.subspan(
+              static_cast<std::size_t>(rows.row * views * info.classes),
+              static_cast<std::size_t>(rows.candidates * views * info.classes));
+          wanted.scorer->score(PatchPredictions::dense(part.data(), rows.candidates, views,
+                                                       info.classes, PredictionKind::logits),
+                               out.scores);
+        }
+      });
+}
+
+}  // namespace
+
+PoolSummary summarise_pool(const Model& model, const Augmenter& augmenter, const Source& source,
+                           index_t count, const std::function<CandidateRef(index_t)>& candidate,
+                           Purpose purpose, index_t round, const SummaryRequest& request,
+                           const PipelineOptions& options, Progress& progress) {
+  const ModelInfo& info = model.info();
+  const index_t views = check_pass(info, augmenter, purpose, count, options);
+  expect_features(info, request.mean_features);
+  PoolSummary out;
+  const auto n = static_cast<std::size_t>(count);
+  if (request.scorer != nullptr) {
+    out.scores.score.reserve(n);
+    out.scores.entropy.reserve(n);
+    out.scores.diversity.reserve(n);
+    out.scores.dominant.reserve(n);
+  }
+  if (request.mean_probabilities)
+    out.mean_probabilities.reserve(n * static_cast<std::size_t>(info.classes));
+  if (request.mean_features)
+    out.mean_features.reserve(n * static_cast<std::size_t>(info.feature_size));
+  const OnDevice device = on_device(model, augmenter, source);
+  if (device.pipeline != nullptr && count > 0) {
+    const std::optional<ScoreRecipe> recipe =
+        request.scorer == nullptr ? std::nullopt : request.scorer->recipe();
+    summarise_on_device(device, info, {augmenter, *device.images, count, candidate, purpose, round},
+                        views, request, recipe, options, stage_of(options, purpose), progress, out);
+    return out;
+  }
+  PipelineOptions with_features = options;
+  with_features.features = request.mean_features;
+  std::vector<double> rows;
+  predict_pool(model, augmenter, source, count, candidate, purpose, round, with_features, progress,
+               [&](const PredictedChunk& chunk) {
+                 if (request.scorer != nullptr) {
+                   request.scorer->score(
+                       PatchPredictions::dense(chunk.logits.data(), chunk.candidates, chunk.patches,
+                                               chunk.classes, PredictionKind::logits),
+                       out.scores);
+                 }
+                 if (request.mean_probabilities) append_means(chunk, rows, out.mean_probabilities);
+                 if (request.mean_features) append_mean_features(chunk, out.mean_features);
+               });
+  return out;
 }
 
 void softmax_rows(std::span<const float> logits, index_t classes, std::span<double> out) {

@@ -39,8 +39,9 @@ bool is_model(std::string_view name, std::string_view type) {
 /// A file of a run that io::AtomicFile was writing when the process was killed.
 bool is_temporary(std::string_view name) {
   if (!name.ends_with(".tmp")) return false;
-  for (const std::string_view stem : {".state.json.", ".curve.csv.", ".picks.csv.", ".times.csv.",
-                                      ".config.toml.", ".report.html.", ".model-"}) {
+  for (const std::string_view stem :
+       {".state.json.", ".curve.csv.", ".picks.csv.", ".times.csv.", ".predictions.csv.",
+        ".config.toml.", ".report.html.", ".model-"}) {
     if (name.starts_with(stem)) return true;
   }
   return false;
@@ -167,6 +168,10 @@ void RunFolder::expect_room() const {
 
 void RunFolder::write_state(const RunState& state) {
   io::write_file_atomically(folder_ / kState, to_json(state));
+}
+
+void RunFolder::write_predictions(const std::string& csv) {
+  io::write_file_atomically(folder_ / "predictions.csv", csv);
 }
 
 void RunFolder::write_tables(const RunState& state) {

@@ -40,6 +40,8 @@ class RunFolder {
   /// IoError when the disk has no room for another model.
   void expect_room() const;
 
+  /// predictions.csv (PredictionTable); before the state of the round it is of.
+  void write_predictions(const std::string& csv);
   /// The commit point.
   void write_state(const RunState& state);
   /// curve.csv, picks.csv, times.csv.

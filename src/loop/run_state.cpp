@@ -55,20 +55,22 @@ Json pick_to_json(const Pick& pick) {
   Json top = Json::array();
   for (const auto& [label, mean] : pick.top)
     top.push_back(Json::array({label, number(static_cast<double>(mean))}));
-  return {{"candidate", pick.candidate.index},
-          {"id", hex(pick.candidate.id)},
-          {"path", pick.path},
-          {"group", pick.group},
-          {"label", pick.label},
-          {"score", number(pick.score)},
-          {"entropy", number(pick.entropy)},
-          {"diversity", number(pick.diversity)},
-          {"dominant", pick.dominant},
-          {"kept", pick.kept},
-          {"patches", pick.patches},
-          {"top", std::move(top)},
-          {"probabilities", std::move(probabilities)},
-          {"reason", pick.reason}};
+  Json json = {{"candidate", pick.candidate.index},
+               {"id", hex(pick.candidate.id)},
+               {"path", pick.path},
+               {"group", pick.group},
+               {"label", pick.label},
+               {"score", number(pick.score)},
+               {"entropy", number(pick.entropy)},
+               {"diversity", number(pick.diversity)},
+               {"dominant", pick.dominant},
+               {"kept", pick.kept},
+               {"patches", pick.patches},
+               {"top", std::move(top)},
+               {"probabilities", std::move(probabilities)},
+               {"reason", pick.reason}};
+  if (pick.audit) json["audit"] = true;
+  return json;
 }
 
 /// Version 1 kept the probabilities of all classes.
@@ -102,6 +104,7 @@ Pick pick_from_json(const Json& json, int version, index_t classes) {
       pick.top.emplace_back(one.at(0).get<label_t>(), static_cast<float>(number(one.at(1))));
   }
   pick.reason = json.at("reason").get<std::string>();
+  pick.audit = json.value("audit", false);
   return pick;
 }
 
@@ -123,26 +126,34 @@ Json round_to_json(const RoundRecord& round) {
   Json picks = Json::array();
   for (const Pick& pick : round.picks)
     picks.push_back(pick_to_json(pick));
-  return {{"round", round.round},
-          {"rule", round.rule},
-          {"labels", round.labels},
-          {"trained", round.trained},
-          {"has_model", round.has_model},
-          {"model_file", round.model_file},
-          {"metrics",
-           {{"auc", number(round.metrics.auc)},
-            {"accuracy", number(round.metrics.accuracy)},
-            {"balanced_accuracy", number(round.metrics.balanced_accuracy)},
-            {"log_loss", number(round.metrics.log_loss)},
-            {"samples", round.metrics.samples}}},
-          {"agreement", number(round.agreement)},
-          {"fit", pairs_to_json(round.fit.facts)},
-          {"seconds",
-           {{"score", round.times.score},
-            {"label", round.times.label},
-            {"train", round.times.train},
-            {"test", round.times.test}}},
-          {"picks", std::move(picks)}};
+  Json json = {{"round", round.round},
+               {"rule", round.rule},
+               {"labels", round.labels},
+               {"trained", round.trained},
+               {"has_model", round.has_model},
+               {"model_file", round.model_file},
+               {"metrics",
+                {{"auc", number(round.metrics.auc)},
+                 {"accuracy", number(round.metrics.accuracy)},
+                 {"balanced_accuracy", number(round.metrics.balanced_accuracy)},
+                 {"log_loss", number(round.metrics.log_loss)},
+                 {"samples", round.metrics.samples}}},
+               {"agreement", number(round.agreement)},
+               {"fit", pairs_to_json(round.fit.facts)},
+               {"seconds",
+                {{"score", round.times.score},
+                 {"label", round.times.label},
+                 {"train", round.times.train},
+                 {"test", round.times.test}}},
+               {"picks", std::move(picks)}};
+  if (round.vetoed.sum() > 0) {
+    json["vetoed"] = {{"group", round.vetoed.group},
+                      {"gap", round.vetoed.gap},
+                      {"similarity", round.vetoed.similarity},
+                      {"cost", round.vetoed.cost}};
+  }
+  if (!round.shortfall.empty()) json["shortfall"] = round.shortfall;
+  return json;
 }
 
 RoundRecord round_from_json(const Json& json, int version, index_t classes) {
@@ -166,6 +177,11 @@ RoundRecord round_from_json(const Json& json, int version, index_t classes) {
   round.times.label = seconds.at("label").get<double>();
   round.times.train = seconds.at("train").get<double>();
   round.times.test = seconds.at("test").get<double>();
+  if (const auto vetoed = json.find("vetoed"); vetoed != json.end()) {
+    round.vetoed = {vetoed->at("group").get<index_t>(), vetoed->at("gap").get<index_t>(),
+                    vetoed->at("similarity").get<index_t>(), vetoed->at("cost").get<index_t>()};
+  }
+  round.shortfall = json.value("shortfall", std::string());
   for (const Json& pick : json.at("picks"))
     round.picks.push_back(pick_from_json(pick, version, classes));
   return round;
@@ -179,6 +195,7 @@ void check(const RunState& state) {
   };
   expect(classes >= 2);
   expect(!state.answered || state.pending.has_value());
+  expect(state.pool_classes.empty() || state.pool_classes.size() == state.class_names.size());
   const auto check_round = [&](const RoundRecord& round, std::size_t number) {
     expect(round.round == static_cast<index_t>(number));
     for (const Pick& pick : round.picks) {
@@ -233,7 +250,7 @@ std::string to_json(const RunState& state) {
                             {"path", one.path},
                             {"reason", one.reason}});
   }
-  const Json json = {
+  Json json = {
       {"format", "aift run"},
       {"version", kFormat},
       {"seed", std::to_string(state.seed)},
@@ -248,6 +265,8 @@ std::string to_json(const RunState& state) {
       {"pending", state.pending ? round_to_json(*state.pending) : Json(nullptr)},
       {"answered", state.answered},
       {"rounds", std::move(rounds)}};
+  if (!state.pool_classes.empty()) json["pool_classes"] = state.pool_classes;
+  if (!state.synthetic.empty()) json["synthetic"] = state.synthetic;
   // Paths need not be UTF-8; what is not is written as the replacement character (ids identify).
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
@@ -275,6 +294,10 @@ RunState run_state_from_json(const std::string& text, const std::string& name) {
     if (const Json& stop = json.at("stop"); !stop.is_null())
       state.stop = {stop.at("rule").get<std::string>(), stop.at("reason").get<std::string>()};
     state.notes = json.at("notes").get<std::vector<std::string>>();
+    if (const auto counts = json.find("pool_classes"); counts != json.end())
+      state.pool_classes = counts->get<std::vector<index_t>>();
+    if (const auto sentence = json.find("synthetic"); sentence != json.end())
+      state.synthetic = sentence->get<std::string>();
     if (const Json& pending = json.at("pending"); !pending.is_null())
       state.pending = round_from_json(pending, version, classes);
     state.answered = json.at("answered").get<bool>();

@@ -4,9 +4,11 @@
 
     log1p(f) = f + f^2 (-1/2 + f P(f))   on [sqrt(1/2) - 1, sqrt(2) - 1]
     exp(r)   = 1 + r + r^2 (1/2 + r Q(r)) on [-ln(2)/2, ln(2)/2]
+    exp(r)   = 1 + r + r^2 Q(r)           on the same, for exp_nonpositive
 weighted so that the error relative to the result is equal everywhere. Degrees in use:
 
-    coefficients.py 19 8 9 4      (log double, log float, exp double, exp float)
+    coefficients.py 19 8 9 4 9 4      (log double, log float, exp double, exp float,
+                                       exp_nonpositive double, float)
 
 A comma-separated list tries several. Prints the coefficients from the
 constant term on, and the largest relative error of the polynomial alone in units of 2^-53 / 2^-24.
@@ -73,6 +75,13 @@ def exp_tail(x):
     return (mp.exp(x) - 1 - x - x * x / 2) / x ** 3
 
 
+def short_exp_tail(x):
+    """(exp(x) - 1 - x) / x^2"""
+    if abs(x) < mp.mpf(2) ** -20:
+        return series(lambda k: 1 / mp.factorial(k + 2), x, 16)
+    return (mp.exp(x) - 1 - x) / x ** 2
+
+
 def main():
     log_low, log_high = mp.sqrt(0.5) - 1, mp.sqrt(2) - 1
     half = mp.log(2) / 2
@@ -87,6 +96,11 @@ def main():
                for a in sys.argv[3].split(",")]
     wanted += [("exp float", exp_tail, exp_weight, -half, half, int(a), 24)
                for a in sys.argv[4].split(",")]
+    short_exp_weight = lambda x: max(x ** 2 / mp.exp(x), mp.mpf(10) ** -12)
+    wanted += [("exp_nonpositive double", short_exp_tail, short_exp_weight, -half, half, int(a), 53)
+               for a in sys.argv[5].split(",")]
+    wanted += [("exp_nonpositive float", short_exp_tail, short_exp_weight, -half, half, int(a), 24)
+               for a in sys.argv[6].split(",")]
     for name, target, weight, low, high, degree, bits in wanted:
         p, error = remez(target, weight, low, high, degree)
         print(f"{name} degree {degree}: {mp.nstr(error * mp.mpf(2) ** bits, 4)} x 2^-{bits}")

@@ -105,8 +105,8 @@ class Wander {
 struct Flight {
   float z = 0, step = 0;
   Wander x, y, yaw, pitch, roll;
-  float towards = 0;  // how far the polyp is looked at
-  float to_wall = 0;  // how far the camera leans to the wall, where it sees nothing
+  float aim_z = 0, aim_angle = 0;  // a place on the wall; the polyp's, where there is one
+  float towards = 0;               // how far it is looked at
   explicit Flight(Draws& draw)
       : x(draw, 0.28F), y(draw, 0.28F), yaw(draw, 0.3F), pitch(draw, 0.3F), roll(draw, 0.5F) {}
 };
@@ -119,10 +119,8 @@ Camera camera_at(const ColonScene& scene, const Flight& flight, float frame, flo
   Camera camera;
   camera.position = scene.centre(z) + flight.x.at(frame) * right + flight.y.at(frame) * down;
   Vec aim = unit(tangent + flight.yaw.at(frame) * right + flight.pitch.at(frame) * down);
-  if (scene.polyp().there && flight.towards > 0) {
-    const Vec polyp = scene.wall_point(scene.polyp().z, scene.polyp().angle);
-    aim = unit(mix(aim, unit(polyp - camera.position), flight.towards));
-  }
+  const Vec place = scene.wall_point(flight.aim_z, flight.aim_angle);
+  aim = unit(mix(aim, unit(place - camera.position), flight.towards));
   if (to_wall > 0) {
     const float angle = flight.roll.at(frame) * 3;
     const Vec wall = std::cos(angle) * right + std::sin(angle) * down;
@@ -192,11 +190,13 @@ Sequence draw_sequence(const ColonoscopyOptions& options, index_t video, index_t
     Sequence s{colon, {}, Flight(draw), frames, Quality::clear, 0, 0, 0, {}};
     s.flight.z = draw.in(0, 400);
     s.flight.step = draw.in(0.02F, 0.06F);
-    if (with_polyp) {
-      const float reach = s.flight.step * static_cast<float>(frames);
-      s.polyp = draw_polyp(draw, colon, s.flight.z + reach + draw.in(0.35F, 1.3F));
-      s.flight.towards = draw.in(0.15F, 0.75F);
-    }
+    // The camera looks at a place on the wall, polyp or not: brightness must not give it away.
+    const float reach = s.flight.step * static_cast<float>(frames);
+    s.polyp = draw_polyp(draw, colon, s.flight.z + reach + draw.in(0.35F, 1.3F));
+    s.polyp.there = with_polyp;
+    s.flight.aim_z = s.polyp.z;
+    s.flight.aim_angle = s.polyp.angle;
+    s.flight.towards = draw.in(0.15F, 0.75F);
     if (draw.chance(options.uninformative)) {
       const float kind = draw.in(0, 1);
       s.bad = kind < 0.4F ? Quality::blurred : kind < 0.65F ? Quality::wall : Quality::residue;

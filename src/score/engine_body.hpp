@@ -23,7 +23,7 @@ struct Scratch {
   T* input;            // [q, K] predictions in T, when they are of another type
   T* p;                // [q, K] probabilities made from logits
   T* w;                // [q, K] logits less their maximum
-  T* base;             // [q] log1p(r) of each patch; 0 from probabilities
+  T* base;             // [q] entropy of each patch, from logits
   T* kept_p;           // [m, K] probabilities of the kept patches
   T* kept_v;           // [m, K] their logarithms, or w
   T* entropies;        // [m]
@@ -212,7 +212,9 @@ template <class T>
 inline constexpr T kFloor = std::is_same_v<T, double> ? static_cast<T>(-0x1p500)
                                                       : static_cast<T>(-0x1p100);
 
-/// Probabilities, w and log1p(r) of every patch from logits, without a logarithm per value.
+/// Probabilities, w and entropies of every patch from logits, without a logarithm per value: with
+/// E = exp(w), r the sum of E but for the first of the largest, P = E / (1 + r) and
+///   H = log1p(r) - (sum_k E w) / (1 + r)
 template <class T>
 inline void softmax_rows(const T* z, index_t q, index_t classes, Scratch<T>& s) {
   for (index_t j = 0; j < q; ++j) {
@@ -228,20 +230,19 @@ inline void softmax_rows(const T* z, index_t q, index_t classes, Scratch<T>& s) 
   }
   const index_t count = q * classes;
   for (index_t i = 0; i < count; ++i)
-    s.p[i] = math::exp(s.w[i]);
+    s.p[i] = math::exp_nonpositive(s.w[i]);
   for (index_t j = 0; j < q; ++j) {
     T* p = s.p + j * classes;
-    const index_t top = index_of_largest(s.w + j * classes, classes);
+    const T* w = s.w + j * classes;
+    const index_t top = index_of_largest(w, classes);
     p[top] = T{0};
     const T r = math::class_sum(p, classes);
     p[top] = T{1};
     const T inverse = T{1} / (T{1} + r);
+    s.base[j] = math::fma(-math::class_dot(p, w, classes), inverse, math::log1p(r));
     for (index_t k = 0; k < classes; ++k)
       p[k] *= inverse;
-    s.base[j] = r;
   }
-  for (index_t j = 0; j < q; ++j)
-    s.base[j] = math::log1p(s.base[j]);
 }
 
 /// Patches of the majority, ascending, into s.kept.
@@ -558,8 +559,9 @@ inline bool score_plain(const Job& job, index_t i, Scratch<T>& s) {
   }
   if (!logits) log_values(kept_p, m * classes, terms.eps, s.kept_v);
   for (index_t j = 0; j < m; ++j) {
-    const T base = logits ? s.base[s.kept[j]] : T{0};
-    s.entropies[j] = base - math::class_dot(kept_p + j * classes, kept_v + j * classes, classes);
+    s.entropies[j] =
+        logits ? s.base[s.kept[j]]
+               : T{0} - math::class_dot(kept_p + j * classes, kept_v + j * classes, classes);
   }
   if (every_patch) {
     write_patch_entropies(job, i, s.entropies, 1);

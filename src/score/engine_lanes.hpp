@@ -41,7 +41,7 @@ struct Across {
   V* stage;            // [q, K] inputs
   V* p;                // [q, K] probabilities from logits
   V* v;                // [q, K] logarithms, or w
-  V* base;             // [q] log1p(r); 0 from probabilities
+  V* base;             // [q] entropies, from logits
   V* largest;          // [q] confidences
   V* network;          // [q]
   V* patch;            // [q] entropies, where they are asked for
@@ -129,7 +129,7 @@ struct Sums {
 
 /// Class sums over all patches in s.total (math/sum.hpp), checks of probabilities.
 template <class S, int kTwo>
-inline void survey_rows(const typename S::Real* p, index_t q, index_t all_classes, bool check,
+inline void survey_rows(const typename S::Real* p, index_t q, index_t all_classes,
                         typename S::Scalar tolerance, Across<S>& s, Sums<S>& sums) {
   using T = typename S::Scalar;
   using V = typename S::Real;
@@ -147,10 +147,8 @@ inline void survey_rows(const typename S::Real* p, index_t q, index_t all_classe
       for (index_t j = first; j < last; ++j) {
         const V x = p[2 * j];
         const V y = p[2 * j + 1];
-        if (check) {
-          sums.bad |= ~(S::magnitude((x + y) - one) <= limit);
-          sums.least = S::min(sums.least, S::min(x, y));
-        }
+        sums.bad |= ~(S::magnitude((x + y) - one) <= limit);
+        sums.least = S::min(sums.least, S::min(x, y));
         block_a += x;
         block_b += y;
       }
@@ -174,9 +172,9 @@ inline void survey_rows(const typename S::Real* p, index_t q, index_t all_classe
         const V x = row[k];
         s.block_a[k] += x;
         partial[k] = x;
-        if (check) sums.least = S::min(sums.least, x);
+        sums.least = S::min(sums.least, x);
       }
-      if (check) sums.bad |= ~(S::magnitude(add_tree(partial, classes) - one) <= limit);
+      sums.bad |= ~(S::magnitude(add_tree(partial, classes) - one) <= limit);
     }
     for (index_t k = 0; k < classes; ++k)
       s.total[k] += s.block_a[k];
@@ -184,7 +182,7 @@ inline void survey_rows(const typename S::Real* p, index_t q, index_t all_classe
 }
 
 /// Entropies and the centred product of m patches; leaves mean_k P - P_0k in class_a. From logits
-/// `p`, s.v and s.base hold P, w and log1p(r); from probabilities s.v is written. kSurvey (of two
+/// `p`, s.v and s.base hold P, w and entropies; from probabilities s.v is written. kSurvey (of two
 /// classes): does what survey_rows does as well.
 template <class S, int kTwo, bool kLogits, bool kNormal, bool kSurvey>
 inline void score_rows(const typename S::Real* p, index_t m, index_t all_classes,
@@ -233,7 +231,7 @@ inline void score_rows(const typename S::Real* p, index_t m, index_t all_classes
           v[2 * j] = lx;
           v[2 * j + 1] = ly;
         }
-        const V e = (kLogits ? s.base[j] : zero) - (S::fma(x, lx, zero) + S::fma(y, ly, zero));
+        const V e = kLogits ? s.base[j] : zero - (S::fma(x, lx, zero) + S::fma(y, ly, zero));
         if (patches_wanted) s.patch[j] = e;
         entropy += e;
         block_a0 += x - p0;
@@ -304,11 +302,16 @@ inline void score_rows(const typename S::Real* p, index_t m, index_t all_classes
           l = log_of<S, kNormal>(x, eps);
           values[k] = l;
         }
-        partial[k] = S::fma(x, l, zero);
+        if constexpr (!kLogits) partial[k] = S::fma(x, l, zero);
         block_a[k] += x - p[k];
         block_b[k] += l - v[k];
       }
-      const V e = (kLogits ? s.base[j] : zero) - add_tree(partial, classes);
+      V e;
+      if constexpr (kLogits) {
+        e = s.base[j];
+      } else {
+        e = zero - add_tree(partial, classes);
+      }
       if (patches_wanted) s.patch[j] = e;
       entropy += e;
     }
@@ -342,8 +345,9 @@ inline void score_rows(const typename S::Real* p, index_t m, index_t all_classes
   sums.product = add_tree(total, classes);
 }
 
-/// P into s.p, w into s.v, log1p(r) into s.base, from logits in s.stage.
-template <class S, int kTwo>
+/// P into s.p and w into s.v, from logits in s.stage. kEntropies: the entropies into s.base;
+/// kSurvey: class sums over all patches into s.total, as survey_rows.
+template <class S, int kTwo, bool kEntropies, bool kSurvey>
 inline void softmax_across(index_t q, index_t all_classes, Across<S>& s, Sums<S>& sums) {
   using T = typename S::Scalar;
   using V = typename S::Real;
@@ -352,62 +356,75 @@ inline void softmax_across(index_t q, index_t all_classes, Across<S>& s, Sums<S>
   const V zero = S::real(T{0});
   const V one = S::real(T{1});
   const V floor = S::real(kFloor<T>);
-  const V normal = S::real(math::kExpNormal<T>);
   V finite = zero;  // NaN once a logit is infinite or NaN
-  for (index_t j = 0; j < q; ++j) {
-    const V* const z = s.stage + j * classes;
-    V* const w = s.v + j * classes;
-    V* const p = s.p + j * classes;
-    if constexpr (kTwo != 0) {
-      // One of the two is the largest: w = 0 and P before the division 1; the other is r.
-      const V x = z[0];
-      const V y = z[1];
-      finite = S::fma(x, zero, S::fma(y, zero, finite));
-      const Mask second = x < y;
-      V other = S::select(second, x - y, y - x);
-      other = S::select(other < floor, floor, other);
-      const V r = math::exp_lane<S>(other);
-      const V inverse = one / (one + r);
-      const V small = r * inverse;
-      w[0] = S::select(second, other, zero);
-      w[1] = S::select(second, zero, other);
-      p[0] = S::select(second, small, inverse);
-      p[1] = S::select(second, inverse, small);
-      s.base[j] = math::log1p_lane<S>(r);
-      continue;
-    }
-    V largest = z[0];
-    V smallest = z[0];
-    for (index_t k = 0; k < classes; ++k) {
-      const V x = z[k];
-      finite = S::fma(x, zero, finite);
-      largest = S::max(x, largest);
-      smallest = S::min(x, smallest);
-    }
-    V partial[kAcrossClasses];
-    const auto exponential = [&]<bool kNarrow>(std::bool_constant<kNarrow>) {
-      Mask found = zero < zero;
-      for (index_t k = 0; k < classes; ++k) {
-        V x = z[k] - largest;
-        if constexpr (!kNarrow) x = S::select(x < floor, floor, x);
-        w[k] = x;
-        const V e = kNarrow ? math::exp_normal_lane<S>(x) : math::exp_lane<S>(x);
-        const Mask top = ~found & (x == zero);  // the first of the largest: left out of r
-        found |= top;
-        partial[k] = S::select(top, zero, e);
-        p[k] = e;
-      }
-    };
-    if (S::any(smallest - largest < normal)) {
-      exponential(std::false_type{});
-    } else {
-      exponential(std::true_type{});
-    }
-    const V r = add_tree(partial, classes);
-    const V inverse = one / (one + r);
+  if constexpr (kSurvey) {
     for (index_t k = 0; k < classes; ++k)
-      p[k] *= inverse;
-    s.base[j] = math::log1p_lane<S>(r);
+      s.total[k] = zero;
+  }
+  for (index_t first = 0; first < q; first += math::kPatchBlock) {
+    const index_t last = smaller(q, first + math::kPatchBlock);
+    V block[kTwo != 0 ? 2 : kAcrossClasses];
+    if constexpr (kSurvey) {
+      for (index_t k = 0; k < classes; ++k)
+        block[k] = zero;
+    }
+    for (index_t j = first; j < last; ++j) {
+      const V* const z = s.stage + j * classes;
+      V* const w = s.v + j * classes;
+      V* const p = s.p + j * classes;
+      if constexpr (kTwo != 0) {
+        // One of the two is the largest: w = 0 and E = 1; the other E is r.
+        const V x = z[0];
+        const V y = z[1];
+        finite = S::fma(x, zero, S::fma(y, zero, finite));
+        const Mask second = x < y;
+        const V other = S::max(S::select(second, x - y, y - x), floor);
+        const V r = math::exp_nonpositive_lane<S>(other);
+        const V inverse = one / (one + r);
+        const V small = r * inverse;
+        w[0] = S::select(second, other, zero);
+        w[1] = S::select(second, zero, other);
+        p[0] = S::select(second, small, inverse);
+        p[1] = S::select(second, inverse, small);
+        if constexpr (kEntropies) s.base[j] = S::fma(-(r * other), inverse, math::log1p_lane<S>(r));
+      } else {
+        V largest = z[0];
+        for (index_t k = 0; k < classes; ++k) {
+          const V x = z[k];
+          finite = S::fma(x, zero, finite);
+          largest = S::max(x, largest);
+        }
+        V partial[kAcrossClasses];
+        V products[kAcrossClasses];
+        Mask found = zero < zero;
+        for (index_t k = 0; k < classes; ++k) {
+          const V x = S::max(z[k] - largest, floor);
+          const V e = math::exp_nonpositive_lane<S>(x);
+          const Mask top = ~found & (x == zero);  // the first of the largest: left out of r
+          found |= top;
+          w[k] = x;
+          p[k] = e;
+          partial[k] = S::select(top, zero, e);
+          if constexpr (kEntropies) products[k] = S::fma(e, x, zero);
+        }
+        const V r = add_tree(partial, classes);
+        const V inverse = one / (one + r);
+        for (index_t k = 0; k < classes; ++k)
+          p[k] *= inverse;
+        if constexpr (kEntropies) {
+          const V product = add_tree(products, classes);
+          s.base[j] = S::fma(-product, inverse, math::log1p_lane<S>(r));
+        }
+      }
+      if constexpr (kSurvey) {
+        for (index_t k = 0; k < classes; ++k)
+          block[k] += p[k];
+      }
+    }
+    if constexpr (kSurvey) {
+      for (index_t k = 0; k < classes; ++k)
+        s.total[k] += block[k];
+    }
   }
   sums.bad |= ~(finite == zero);
 }
@@ -561,7 +578,13 @@ inline bool score_group(const Job& job, const index_t* index, int used, index_t 
                  static_cast<std::size_t>(job.chunk.row_begin(index[lane])) * row_bytes;
   }
   stage_rows<S>(job.chunk.dtype, from, q * classes, s.stage);
-  if constexpr (kLogits) softmax_across<S, kTwo>(q, classes, s, sums);
+  if constexpr (kLogits) {
+    if (m == q && score_wanted) {
+      softmax_across<S, kTwo, true, true>(q, classes, s, sums);
+    } else {
+      softmax_across<S, kTwo, false, true>(q, classes, s, sums);
+    }
+  }
   const V* p = kLogits ? s.p : s.stage;
   const bool normal = kLogits || terms.eps >= std::numeric_limits<T>::min();
   const bool fused = kTwo != 0 && !kLogits && m == q && score_wanted && normal;
@@ -569,8 +592,8 @@ inline bool score_group(const Job& job, const index_t* index, int used, index_t 
     if constexpr (kTwo != 0 && !kLogits) {
       score_rows<S, kTwo, kLogits, true, true>(p, m, classes, terms, every_patch, s, sums);
     }
-  } else {
-    survey_rows<S, kTwo>(p, q, classes, !kLogits, terms.tolerance, s, sums);
+  } else if constexpr (!kLogits) {
+    survey_rows<S, kTwo>(p, q, classes, terms.tolerance, s, sums);
   }
   if constexpr (!kLogits) sums.bad |= sums.least < S::real(terms.least);
   if (S::any(sums.bad)) return false;
@@ -641,7 +664,7 @@ inline bool score_group(const Job& job, const index_t* index, int used, index_t 
     for (int lane = 0; lane < kLanes; ++lane)
       from[lane] = s.rows + static_cast<std::size_t>(smaller(lane, used - 1)) * lane_bytes;
     stage_rows<S>(job.chunk.dtype, from, m * classes, s.stage);
-    if constexpr (kLogits) softmax_across<S, kTwo>(m, classes, s, sums);
+    if constexpr (kLogits) softmax_across<S, kTwo, true, false>(m, classes, s, sums);
   }
   if (!fused && normal) {
     score_rows<S, kTwo, kLogits, true, false>(p, m, classes, terms, every_patch, s, sums);
@@ -718,13 +741,13 @@ struct Within {
   T* exps;             // [q, padded K] exp(w), from logits
   T* sums;             // [padded K] of every class over all patches
   T* mean;             // [padded K]
-  T* tile_p;           // [q, kClassLanes]
   T* tile_v;           // [q, kClassLanes]
   T* row_sum;          // [q, kClassLanes]
   T* row_dot;          // [q, kClassLanes]
   T* largest;          // [q] largest logit of every patch
-  T* inverse;          // [q] 1 / (1 + r)
-  T* base;             // [q, padded to kLanes] r, then log1p(r)
+  T* inverse;          // [q, padded to kLanes] 1 / (1 + r)
+  T* base;             // [q, padded to kLanes] r, then the entropy
+  T* dots;             // [q, padded to kLanes] sum_k exp(w) w
   T* confidence;       // [q]
   T* copy;             // [q]
   T* entropies;        // [q]
@@ -742,13 +765,13 @@ inline void carve_within(Carver& carver, const Job& job, Within<S>& s) {
   carver.take(s.exps, job.chunk.kind == PredictionKind::logits ? q * k : 0);
   carver.take(s.sums, k);
   carver.take(s.mean, k);
-  carver.take(s.tile_p, tile);
   carver.take(s.tile_v, tile);
   carver.take(s.row_sum, tile);
   carver.take(s.row_dot, tile);
   carver.take(s.largest, q);
-  carver.take(s.inverse, q);
+  carver.take(s.inverse, q + S::kLanes);
   carver.take(s.base, q + S::kLanes);
+  carver.take(s.dots, q + S::kLanes);
   carver.take(s.confidence, q);
   carver.take(s.copy, q);
   carver.take(s.entropies, q);
@@ -792,115 +815,114 @@ AIFT_MATH void load_tile(const Input& input, index_t row, index_t at, typename S
   });
 }
 
-/// Largest logits, exp(w), 1 / (1 + r) and log1p(r) of all patches; false for one that is not
+/// Asks for the next tile of a row, or behind the last one for the first tile of the same row of
+/// the next candidate: a tile of every row is too little in a row for a CPU to foresee, and the
+/// work on it too much to reach ahead of. An address that nothing lies at does no harm.
+AIFT_MATH void prefetch_tile(const Input& input, index_t row, index_t at, index_t rows) {
+  const index_t next = at + math::kClassLanes < input.classes
+                           ? row * input.classes + at + math::kClassLanes
+                           : (row + rows) * input.classes;
+  const auto bytes = static_cast<index_t>(bytes_of(input.dtype));
+  const auto first =
+      reinterpret_cast<std::uintptr_t>(input.values) + static_cast<std::uintptr_t>(next * bytes);
+  for (index_t b = 0; b < math::kClassLanes * bytes; b += 64)
+    __builtin_prefetch(reinterpret_cast<const void*>(first + static_cast<std::uintptr_t>(b)));
+}
+
+/// Largest logits, exp(w), 1 / (1 + r) and entropies of all patches; false for one that is not
 /// finite.
 template <class S>
 inline bool softmax_within(const Input& input, index_t q, Within<S>& s) {
   const index_t classes = input.classes;
   using T = typename S::Scalar;
   using V = typename S::Real;
-  using Bits = typename S::Bits;
   using Mask = typename S::Mask;
   constexpr int kRegisters = math::kClassLanes / S::kLanes;
   const index_t width = padded(classes, math::kClassLanes);
   const V floor = S::real(kFloor<T>);
-  const V normal = S::real(math::kExpNormal<T>);
   const V zero = S::real(T{0});
   V finite[kRegisters];  // NaN once a logit is infinite or NaN
   for (int r = 0; r < kRegisters; ++r)
     finite[r] = zero;
-  Bits step = S::bits(0);
-  typename S::Word numbers[S::kLanes];
-  for (int lane = 0; lane < S::kLanes; ++lane)
-    numbers[lane] = static_cast<typename S::Word>(lane);
-  __builtin_memcpy(&step, numbers, sizeof step);
   for (index_t j = 0; j < q; ++j) {
     V best[kRegisters];
-    V least[kRegisters];
-    Bits where[kRegisters];
-    for (int r = 0; r < kRegisters; ++r) {
-      least[r] = S::real(std::numeric_limits<T>::max());
+    for (int r = 0; r < kRegisters; ++r)
       best[r] = S::real(std::numeric_limits<T>::lowest());
-      where[r] = S::bits(0);
-    }
     for (index_t at = 0; at < classes; at += math::kClassLanes) {
       V x[kRegisters];
-      load_tile<S>(input, j, at, value_of<T>(input, j, at), x);  // changes none of the three
+      load_tile<S>(input, j, at, value_of<T>(input, j, at), x);  // changes neither of the two
 #pragma GCC unroll 8
       for (int r = 0; r < kRegisters; ++r) {
         finite[r] = S::fma(x[r], zero, finite[r]);
-        least[r] = S::min(x[r], least[r]);
-        const Mask more = best[r] < x[r];
-        best[r] = S::select(more, x[r], best[r]);
-        where[r] = more ? S::bits(static_cast<std::uint64_t>(at + r * S::kLanes)) + step : where[r];
+        best[r] = S::max(x[r], best[r]);
       }
     }
-    T top = std::numeric_limits<T>::lowest();
-    index_t number = 0;
-    for (int r = 0; r < kRegisters; ++r) {
-      T values[S::kLanes];
-      S::store(values, best[r]);
-      __builtin_memcpy(numbers, &where[r], sizeof numbers);
-      for (int lane = 0; lane < S::kLanes; ++lane) {
-        const index_t n = static_cast<index_t>(numbers[lane]);
-        if (values[lane] > top || (values[lane] == top && n < number)) {
-          top = values[lane];
-          number = n;
-        }
-      }
-    }
+    T values[math::kClassLanes];
+    for (int r = 0; r < kRegisters; ++r)
+      S::store(values + r * S::kLanes, best[r]);
+    T top = values[0];
+    for (int lane = 1; lane < math::kClassLanes; ++lane)
+      top = values[lane] > top ? values[lane] : top;
     s.largest[j] = top;
     T* const e = s.exps + j * width;
     const V shift = S::real(top);
-    const auto exponential = [&]<bool kNarrow>(std::bool_constant<kNarrow>, index_t at) {
+    V partial[kRegisters];
+    V products[kRegisters];
+    Mask below[kRegisters];  // minus the number of those below the largest
+    for (int r = 0; r < kRegisters; ++r) {
+      partial[r] = products[r] = zero;
+      below[r] = zero < zero;
+    }
+    for (index_t at = 0; at < classes; at += math::kClassLanes) {
       V x[kRegisters];
-      load_tile<S>(input, j, at, std::numeric_limits<T>::lowest(), x);
+      load_tile<S>(input, j, at, -std::numeric_limits<T>::infinity(), x);  // exp gives 0
 #pragma GCC unroll 8
       for (int r = 0; r < kRegisters; ++r) {
-        V w = x[r] - shift;
-        if constexpr (!kNarrow) w = S::select(w < floor, floor, w);
-        S::store(e + at + r * S::kLanes,
-                 kNarrow ? math::exp_normal_lane<S>(w) : math::exp_lane<S>(w));
+        const V w = S::max(x[r] - shift, floor);
+        const V y = math::exp_nonpositive_lane<S>(w);
+        S::store(e + at + r * S::kLanes, y);
+        const Mask less = w < zero;
+        partial[r] += S::select(less, y, zero);
+        products[r] = S::fma(y, w, products[r]);
+        below[r] += less;
       }
-    };
-    Mask wide = zero < zero;
-    for (int r = 0; r < kRegisters; ++r)
-      wide |= least[r] - shift < normal;
-    index_t at = 0;
-    if (!S::any(wide)) {
-      for (; at + math::kClassLanes <= classes; at += math::kClassLanes)
-        exponential(std::true_type{}, at);
     }
-    for (; at < classes; at += math::kClassLanes)  // behind the last class exp gives 0
-      exponential(std::false_type{}, at);
-    e[number] = T{0};  // the largest is left out of r
-    V partial[kRegisters];
-    for (int r = 0; r < kRegisters; ++r)
-      partial[r] = zero;
-    for (index_t at = 0; at < classes; at += math::kClassLanes) {
-#pragma GCC unroll 8
-      for (int r = 0; r < kRegisters; ++r)
-        partial[r] += S::load(e + at + r * S::kLanes);
+    index_t largest = width;
+    for (int r = 0; r < kRegisters; ++r) {
+      std::make_signed_t<typename S::Word> counts[S::kLanes];
+      __builtin_memcpy(counts, &below[r], sizeof counts);
+      for (int lane = 0; lane < S::kLanes; ++lane)
+        largest += counts[lane];
     }
-    e[number] = T{1};
     T sums[math::kClassLanes];
     for (int r = 0; r < kRegisters; ++r)
       S::store(sums + r * S::kLanes, partial[r]);
+    if (largest > 1) {  // r leaves out the first of them alone
+      for (int a = 0; a < math::kClassLanes; ++a)
+        sums[a] = T{0};
+      bool found = false;
+      for (index_t k = 0; k < classes; ++k) {
+        const bool first = !found && value_of<T>(input, j, k) == top;
+        if (!first) sums[k % math::kClassLanes] += e[k];
+        found = found || first;
+      }
+    }
     s.base[j] = math::add_partials(sums, math::kClassLanes);
+    for (int r = 0; r < kRegisters; ++r)
+      S::store(sums + r * S::kLanes, products[r]);
+    s.dots[j] = math::add_partials(sums, math::kClassLanes);
   }
   for (int r = 0; r < kRegisters; ++r) {
     if (S::any(~(finite[r] == zero))) return false;
   }
   const V one = S::real(T{1});
   for (index_t j = q; j < q + S::kLanes; ++j)
-    s.base[j] = T{0};
+    s.base[j] = s.dots[j] = T{0};
   for (index_t j = 0; j < q; j += S::kLanes) {
     const V r = S::load(s.base + j);
-    T inverse[S::kLanes];
-    S::store(inverse, one / (one + r));
-    for (index_t lane = 0; lane < S::kLanes && j + lane < q; ++lane)
-      s.inverse[j + lane] = inverse[lane];
-    S::store(s.base + j, math::log1p_lane<S>(r));
+    const V inverse = one / (one + r);
+    S::store(s.inverse + j, inverse);
+    S::store(s.base + j, S::fma(-S::load(s.dots + j), inverse, math::log1p_lane<S>(r)));
   }
   return true;
 }
@@ -931,11 +953,10 @@ struct Rows {
     if constexpr (kLogits) {
       const V floor = S::real(kFloor<T>);
       const V shift = S::real(s.largest[row]);
-      load_tile<S>(input, row, at, std::numeric_limits<T>::lowest(), v);
+      load_tile<S>(input, row, at, -std::numeric_limits<T>::infinity(), v);
 #pragma GCC unroll 8
       for (int r = 0; r < kRegisters; ++r) {
-        const V w = v[r] - shift;
-        v[r] = S::select(w < floor, floor, w);
+        v[r] = S::max(v[r] - shift, floor);
       }
     } else {
 #pragma GCC unroll 8
@@ -1013,7 +1034,10 @@ inline bool score_candidate(const Job& job, index_t i, Within<S>& s) {
         for (index_t j = first; j < last; ++j) {
           V p[kRegisters];
           rows.probabilities(j, at, p);
-          if (!kLogits) check_tile(j, at, p);
+          if constexpr (!kLogits) {
+            prefetch_tile(input, j, at, q);
+            check_tile(j, at, p);
+          }
 #pragma GCC unroll 8
           for (int r = 0; r < kRegisters; ++r)
             block[r] += p[r];
@@ -1064,8 +1088,10 @@ inline bool score_candidate(const Job& job, index_t i, Within<S>& s) {
 
   // The kept patches.
   const V share = S::real(T{1} / static_cast<T>(m));
-  for (index_t n = 0; n < m * kTile; n += S::kLanes)
-    S::store(s.row_dot + n, zero);
+  if constexpr (!kLogits) {
+    for (index_t n = 0; n < m * kTile; n += S::kLanes)
+      S::store(s.row_dot + n, zero);
+  }
   V product[kRegisters];
   for (int r = 0; r < kRegisters; ++r)
     product[r] = zero;
@@ -1091,7 +1117,10 @@ inline bool score_candidate(const Job& job, index_t i, Within<S>& s) {
         rows.probabilities(row, at, p);
         rows.template values<kNormal>(row, at, eps, p, v);
         if (fused) {
-          if (!kLogits) check_tile(j, at, p);
+          if constexpr (!kLogits) {
+            prefetch_tile(input, j, at, q);
+            check_tile(j, at, p);
+          }
 #pragma GCC unroll 8
           for (int r = 0; r < kRegisters; ++r)
             class_block[r] += p[r];
@@ -1103,9 +1132,9 @@ inline bool score_candidate(const Job& job, index_t i, Within<S>& s) {
             p0[r] = p[r];
             v0[r] = v[r];
           }
-          S::store(s.tile_p + j * kTile + r * S::kLanes, p[r]);
           S::store(s.tile_v + j * kTile + r * S::kLanes, v[r]);
-          S::store(dot + r * S::kLanes, S::fma(p[r], v[r], S::load(dot + r * S::kLanes)));
+          if constexpr (!kLogits)
+            S::store(dot + r * S::kLanes, S::fma(p[r], v[r], S::load(dot + r * S::kLanes)));
           block_a[r] += p[r] - p0[r];
           block_b[r] += v[r] - v0[r];
         }
@@ -1132,11 +1161,12 @@ inline bool score_candidate(const Job& job, index_t i, Within<S>& s) {
       for (int r = 0; r < kRegisters; ++r)
         block[r] = zero;
       for (index_t j = first; j < last; ++j) {
+        V p[kRegisters];
+        rows.probabilities(m == q ? j : s.kept[j], at, p);
 #pragma GCC unroll 8
         for (int r = 0; r < kRegisters; ++r) {
-          const V p = S::load(s.tile_p + j * kTile + r * S::kLanes);
           const V v = S::load(s.tile_v + j * kTile + r * S::kLanes);
-          block[r] = S::fma((p - p0[r]) - a[r], (v - v0[r]) - b[r], block[r]);
+          block[r] = S::fma((p[r] - p0[r]) - a[r], (v - v0[r]) - b[r], block[r]);
         }
       }
       for (int r = 0; r < kRegisters; ++r)
@@ -1150,8 +1180,11 @@ inline bool score_candidate(const Job& job, index_t i, Within<S>& s) {
     settle();
   }
   for (index_t j = 0; j < m; ++j) {
-    const T base = kLogits ? s.base[m == q ? j : s.kept[j]] : T{0};
-    s.entropies[j] = base - math::add_partials(s.row_dot + j * kTile, math::kClassLanes);
+    if constexpr (kLogits) {
+      s.entropies[j] = s.base[m == q ? j : s.kept[j]];
+    } else {
+      s.entropies[j] = T{0} - math::add_partials(s.row_dot + j * kTile, math::kClassLanes);
+    }
   }
   if (every_patch) {
     write_patch_entropies(job, i, s.entropies, 1);

@@ -7,12 +7,12 @@
 
 namespace aift::detail {
 
-/// Candidates without a label, ascending.
+/// Candidates that may be picked, ascending.
 inline std::vector<index_t> eligible_candidates(const PoolView& pool) {
   std::vector<index_t> eligible;
   eligible.reserve(static_cast<std::size_t>(pool.size));
   for (index_t i = 0; i < pool.size; ++i) {
-    if (pool.labels.empty() || pool.labels[static_cast<std::size_t>(i)] < 0) eligible.push_back(i);
+    if (may_be_picked(pool, i)) eligible.push_back(i);
   }
   return eligible;
 }

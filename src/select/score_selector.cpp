@@ -3,10 +3,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
+#include <utility>
 
 #include <aift/core/error.hpp>
 #include <aift/core/rng.hpp>
+#include <aift/math/log.hpp>
 
 #include "eligible.hpp"
 
@@ -45,6 +48,26 @@ std::string explain(const ScoreTable& table, index_t i, index_t rank, index_t of
   return text;
 }
 
+/// Ranks of the picks among all candidates without a label, those included that may not be picked
+/// any more: a batch that is put together in several queries is ranked as one.
+std::vector<index_t> ranks_among_unlabelled(const PoolView& pool, const ScoreTable& table,
+                                            std::span<const index_t> picked, index_t& of) {
+  std::vector<index_t> order;
+  for (index_t i = 0; i < pool.size; ++i) {
+    if (pool.labels.empty() || pool.labels[at(i)] < 0) order.push_back(i);
+  }
+  const auto before = [&](index_t a, index_t b) {
+    return table.score[at(a)] != table.score[at(b)] ? table.score[at(a)] > table.score[at(b)]
+                                                    : a < b;
+  };
+  std::sort(order.begin(), order.end(), before);
+  of = static_cast<index_t>(order.size());
+  std::vector<index_t> ranks;
+  for (const index_t i : picked)
+    ranks.push_back(std::lower_bound(order.begin(), order.end(), i, before) - order.begin());
+  return ranks;
+}
+
 /// Sum in a fixed order with the rounding errors kept (Neumaier).
 double careful_sum(std::span<const double> values) {
   double sum = 0;
@@ -57,14 +80,66 @@ double careful_sum(std::span<const double> values) {
   return sum + lost;
 }
 
+void expect_beta(double beta) {
+  AIFT_EXPECT(beta >= 0 && std::isfinite(beta), ValueError,
+              "beta, the strength of the score against the noise, must be finite and at least 0; "
+              "got {}.",
+              beta);
+}
+
+/// Standard Gumbel number: -ln(-ln(u)), u in (0, 1).
+double gumbel(const KeyedRandom& random) {
+  return -math::log(-math::log(random.uniform(0) + 0x1p-54));
+}
+
 }  // namespace
+
+std::vector<double> noised_keys(std::span<const double> scores, const PickRule& rule) {
+  using Kind = PickRule::Kind;
+  AIFT_EXPECT(rule.kind == Kind::softmax || rule.kind == Kind::power || rule.kind == Kind::softrank,
+              ValueError, "Only softmax, power and softrank add noise; take one of them.");
+  expect_beta(rule.beta);
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    AIFT_EXPECT(std::isfinite(scores[i]), ValueError,
+                "A noised draw needs finite scores; candidate {} has {}.", i, scores[i]);
+    AIFT_EXPECT(rule.kind != Kind::power || scores[i] >= -1e-9, ValueError,
+                "pick=power needs scores of at least 0; candidate {} has {}. Use softrank.", i,
+                scores[i]);
+  }
+  std::vector<double> keys(scores.size(), 0.0);
+  if (rule.beta == 0) return keys;
+  if (rule.kind == Kind::softrank) {
+    const std::vector<index_t> order = top_b(scores, static_cast<index_t>(scores.size()));
+    for (std::size_t r = 0; r < order.size(); ++r)
+      keys[at(order[r])] = -rule.beta * math::log(static_cast<double>(r + 1));
+    return keys;
+  }
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    if (rule.kind == Kind::softmax) {
+      keys[i] = rule.beta * scores[i];
+    } else {
+      keys[i] = scores[i] > 0 ? rule.beta * math::log(scores[i])
+                              : -std::numeric_limits<double>::infinity();
+    }
+  }
+  return keys;
+}
 
 PickRule PickRule::from(const Settings& settings) {
   PickRule rule;
   const std::string kind = settings.text("pick", "top");
-  AIFT_EXPECT(kind == "top" || kind == "acft", ValueError, "pick must be top or acft; got \"{}\".",
-              kind);
-  rule.kind = kind == "top" ? Kind::top : Kind::acft;
+  const std::pair<const char*, Kind> kinds[] = {{"top", Kind::top},
+                                                {"acft", Kind::acft},
+                                                {"softmax", Kind::softmax},
+                                                {"power", Kind::power},
+                                                {"softrank", Kind::softrank}};
+  const auto found = std::find_if(std::begin(kinds), std::end(kinds),
+                                  [&](const auto& known) { return kind == known.first; });
+  AIFT_EXPECT(found != std::end(kinds), ValueError,
+              "pick must be top, acft, softmax, power or softrank; got \"{}\".", kind);
+  rule.kind = found->second;
+  rule.beta = settings.number("beta", rule.beta);
+  expect_beta(rule.beta);
   rule.omega = settings.number("omega", rule.omega);
   AIFT_EXPECT(rule.omega >= 1 && std::isfinite(rule.omega), ValueError,
               "omega, the drawing pool in batches, must be finite and at least 1; got {}.",
@@ -160,9 +235,23 @@ void ScoreSelector::pick(const PoolView& pool, index_t budget, const SelectConte
   std::vector<index_t> picks;  // positions among the eligible, best first
   std::vector<index_t> ranks;
   if (rule_.kind == PickRule::Kind::top) {
-    picks = top_b(scores, budget);
+    picks = top_b(scores, budget, context.executor);
     ranks.resize(picks.size());
     std::iota(ranks.begin(), ranks.end(), index_t{0});
+  } else if (rule_.kind != PickRule::Kind::acft) {
+    std::vector<double> keys = noised_keys(scores, rule_);
+    for (std::size_t t = 0; t < keys.size(); ++t) {
+      const index_t i = eligible[t];
+      const std::uint64_t id = pool.ids.empty() ? static_cast<std::uint64_t>(i) : pool.ids[at(i)];
+      keys[t] += gumbel(KeyedRandom(context.seed, Purpose::selection, context.round, id));
+    }
+    picks = top_b(keys, budget, context.executor);
+    const std::vector<index_t> order = top_b(scores, static_cast<index_t>(scores.size()));
+    std::vector<index_t> rank_of(scores.size(), 0);
+    for (std::size_t r = 0; r < order.size(); ++r)
+      rank_of[at(order[r])] = static_cast<index_t>(r);
+    for (const index_t pick : picks)
+      ranks.push_back(rank_of[at(pick)]);
   } else {
     const KeyedRandom random(context.seed, Purpose::selection, context.round);
     picks = acft_draw(scores, budget, rule_.omega, [&](index_t t) { return random.uniform(t); });
@@ -176,7 +265,13 @@ void ScoreSelector::pick(const PoolView& pool, index_t budget, const SelectConte
       ranks.push_back(rank_of[at(pick)]);
   }
 
-  const auto of = static_cast<index_t>(eligible.size());
+  auto of = static_cast<index_t>(eligible.size());
+  if (!pool.standing.empty()) {
+    std::vector<index_t> picked;
+    for (const index_t pick : picks)
+      picked.push_back(eligible[at(pick)]);
+    ranks = ranks_among_unlabelled(pool, table, picked, of);
+  }
   for (std::size_t t = 0; t < picks.size(); ++t) {
     const index_t i = eligible[at(picks[t])];
     // The patches behind a pick: from the table if it holds them, else scored once more for this
@@ -204,6 +299,8 @@ void ScoreSelector::pick(const PoolView& pool, index_t budget, const SelectConte
     }
     std::string reason = explain(table, i, ranks[t], of, kept, dropped);
     if (rule_.kind == PickRule::Kind::acft) reason = "drawn by ACFT's rule: " + reason;
+    if (rule_.kind != PickRule::Kind::acft && rule_.kind != PickRule::Kind::top)
+      reason = "drawn with noise: " + reason;
     out.reason.push_back(std::move(reason));
   }
 }

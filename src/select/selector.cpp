@@ -60,6 +60,9 @@ void check_pool(const PoolView& pool) {
   check_extent("Groups", pool.groups.size(), pool.size, 1);
   check_extent("Costs", pool.costs.size(), pool.size, 1);
   check_extent("Ids", pool.ids.size(), pool.size, 1);
+  check_extent("Times", pool.times.size(), pool.size, 1);
+  check_extent("Sequences", pool.sequences.size(), pool.size, 1);
+  check_extent("Standings", pool.standing.size(), pool.size, 1);
 }
 
 void check_needs(const PoolView& pool, const Needs& needs, std::string_view name) {
@@ -87,10 +90,9 @@ Selection Selector::select(const PoolView& pool, index_t budget,
   AIFT_EXPECT(budget >= 0, ValueError, "The budget must be at least 0; got {}.", budget);
   Selection out;
   out.selector = name();
-  const index_t eligible =
-      pool.labels.empty()
-          ? pool.size
-          : std::count_if(pool.labels.begin(), pool.labels.end(), [](label_t y) { return y < 0; });
+  index_t eligible = 0;
+  for (index_t i = 0; i < pool.size; ++i)
+    eligible += may_be_picked(pool, i) ? 1 : 0;
   if (pool.size == 0) return out;
   check_needs(pool, needs(), name());
   budget = std::min(budget, eligible);

@@ -23,6 +23,7 @@
 #include <aift/torch/module_model.hpp>
 #include <aift/torch/settings_guard.hpp>
 
+#include "forward.hpp"
 #include "script_model.hpp"
 #include "view_renderer.hpp"
 
@@ -33,7 +34,6 @@ using torch::Tensor;
 using Clock = std::chrono::steady_clock;
 
 constexpr index_t kForwardBatch = 32;
-constexpr index_t kFrozenStages = 6;
 
 /// Where n labelled candidates lie between 20 (0) and 400 (1) on a logarithmic scale; may be
 /// beyond.
@@ -54,6 +54,7 @@ struct Task {
   Progress& progress;
   PatchFormat format;
   index_t classes = 0;
+  torch::Device device;         ///< where the network lives
   std::vector<label_t> labels;  ///< [n]
   std::vector<index_t> groups;  ///< [n]
   index_t steps_done = 0;       ///< for progress: rendered batches of views and training steps
@@ -99,7 +100,7 @@ void set_head(Network& network, const Head& head) {
 }
 
 std::shared_ptr<Network> copy_of(const Network& network) {
-  std::shared_ptr<Network> copy = network.make_like(network.head().weight.size(0));
+  std::shared_ptr<Network> copy = make_beside(network, network.head().weight.size(0));
   copy_tensors(network, *copy);
   copy->eval();
   return copy;
@@ -146,7 +147,7 @@ class Rows {
     const Tensor stored = planes_ ? first.permute({0, 2, 3, 1}) : first;
     std::vector<std::int64_t> shape = stored.sizes().vec();
     shape[0] = rows;
-    values_ = torch::empty(shape);
+    values_ = torch::empty(shape, first.options());
   }
   [[nodiscard]] bool started() const { return values_.defined(); }
   void put(index_t at, const Tensor& block) {
@@ -154,7 +155,8 @@ class Rows {
   }
   [[nodiscard]] Tensor get(const std::vector<index_t>& rows) const {
     return shaped(values_.index_select(
-        0, torch::from_blob(const_cast<index_t*>(rows.data()), {std::ssize(rows)}, torch::kInt64)));
+        0, torch::from_blob(const_cast<index_t*>(rows.data()), {std::ssize(rows)}, torch::kInt64)
+               .to(values_.device())));
   }
   [[nodiscard]] Tensor get(index_t first, index_t count) const {
     return shaped(values_.narrow(0, first, count));
@@ -177,10 +179,13 @@ struct Views {
   Network::Compiled frozen;  ///< stages [0, first_stage)
 };
 
-Tensor as_patches(std::span<const float> pixels, const PatchFormat& format) {
+/// On the device of the network: where that is another one, a copy.
+Tensor as_patches(std::span<const float> pixels, const Task& task) {
+  const PatchFormat& format = task.format;
   return torch::from_blob(
-      const_cast<float*>(pixels.data()),
-      {std::ssize(pixels) / format.elements(), format.channels, format.height, format.width});
+             const_cast<float*>(pixels.data()),
+             {std::ssize(pixels) / format.elements(), format.channels, format.height, format.width})
+      .to(task.device);
 }
 
 /// Batches in which the V views of all candidates are rendered.
@@ -202,7 +207,7 @@ void for_all_views(Task& task, index_t views, const Network::Compiled& frozen, c
                           return plans;
                         });
   for (index_t t = 0; t < batches; ++t) {
-    const Tensor x = as_patches(renderer.next(), task.format);
+    const Tensor x = as_patches(renderer.next(), task);
     take(t * kForwardBatch, frozen ? frozen(x) : x);
     task.advance();
   }
@@ -225,7 +230,7 @@ Views plan_views(const Task& task, const Network& network, index_t first_stage) 
 
   const torch::NoGradGuard no_gradients;
   const Tensor blank =
-      torch::zeros({1, task.format.channels, task.format.height, task.format.width});
+      torch::zeros({1, task.format.channels, task.format.height, task.format.width}, task.device);
   const Tensor sample = views.frozen ? views.frozen(blank) : blank;
   const double bytes = static_cast<double>(sample.numel()) * sizeof(float) *
                        static_cast<double>(task.size() * views.count);
@@ -248,7 +253,7 @@ std::vector<float> features_of(Task& task, const Views& views, const Network& ne
   const torch::NoGradGuard no_gradients;
   const Network::Compiled rest = network.compile(views.first_stage, network.stages());
   const auto store = [&](index_t first, const Tensor& activations) {
-    const Tensor f = rest(activations).contiguous();
+    const Tensor f = rest(activations).to(torch::kCPU).contiguous();
     std::memcpy(out.data() + first * width, f.const_data_ptr<float>(),
                 static_cast<std::size_t>(f.numel()) * sizeof(float));
   };
@@ -295,10 +300,10 @@ std::vector<float> features_of(Task& task, const Views& views, const Network& ne
                        row % looked_at);
       activations = views.rows.get(rows);
     } else {
-      const Tensor x = as_patches(renderer->next(), task.format);
+      const Tensor x = as_patches(renderer->next(), task);
       activations = views.frozen ? views.frozen(x) : x;
     }
-    const Tensor f = rest(activations).contiguous();
+    const Tensor f = rest(activations).to(torch::kCPU).contiguous();
     std::memcpy(out.data() + first * width, f.const_data_ptr<float>(),
                 static_cast<std::size_t>(f.numel()) * sizeof(float));
     throw_if_cancelled(task.progress);
@@ -334,13 +339,18 @@ LinearProbe fit_probe(const Task& task, std::span<const float> features, index_t
   return fit_linear_probe(data, options, task.round.seed, task.round.round);
 }
 
+/// Of features on the CPU, wherever the head lies.
+Tensor linear_on_cpu(const Tensor& features, const Head& head) {
+  return torch::linear(features, head.weight.to(torch::kCPU), head.bias.to(torch::kCPU));
+}
+
 /// Mean probability over the views, [n, K].
 std::vector<double> mean_probabilities(std::span<const float> features, index_t width,
                                        const Head& head, index_t candidates, index_t views) {
   const torch::NoGradGuard no_gradients;
   const Tensor f =
       torch::from_blob(const_cast<float*>(features.data()), {candidates * views, width});
-  const Tensor p = torch::softmax(torch::linear(f, head.weight, head.bias).to(torch::kFloat64), 1)
+  const Tensor p = torch::softmax(linear_on_cpu(f, head).to(torch::kFloat64), 1)
                        .view({candidates, views, -1})
                        .mean(1)
                        .contiguous();
@@ -421,7 +431,7 @@ std::vector<double> logits_of(std::span<const float> features, index_t width, co
   const torch::NoGradGuard no_gradients;
   const Tensor f =
       torch::from_blob(const_cast<float*>(features.data()), {std::ssize(features) / width, width});
-  const Tensor z = torch::linear(f, head.weight, head.bias).to(torch::kFloat64).contiguous();
+  const Tensor z = linear_on_cpu(f, head).to(torch::kFloat64).contiguous();
   return {z.const_data_ptr<double>(), z.const_data_ptr<double>() + z.numel()};
 }
 
@@ -463,7 +473,9 @@ double calibrate(Task& task, const Views& views, Network& network,
   if (!(found.scale > 0)) return found.scale;
   const torch::NoGradGuard no_gradients;
   head.weight.detach().mul_(found.scale);
-  head.bias.detach().mul_(found.scale).add_(torch::tensor(found.bias).to(torch::kFloat32));
+  head.bias.detach()
+      .mul_(found.scale)
+      .add_(torch::tensor(found.bias).to(head.bias.device(), torch::kFloat32));
   return found.scale;
 }
 
@@ -506,7 +518,7 @@ class Stepper {
     group->first.push_back(torch::zeros_like(parameter));
     if (options_.optimizer == Optimizer::adamw) {
       group->second.push_back(torch::zeros_like(parameter));
-      group->steps.push_back(torch::zeros({}));
+      group->steps.push_back(torch::zeros({}, parameter.options().requires_grad(false)));
     }
   }
 
@@ -743,7 +755,7 @@ TuneReport tune(Task& task, const Views& views, Network& network,
     if (views.cached) {
       x = views.rows.get(rows);
     } else {
-      const Tensor patches = as_patches(renderer->next(), task.format);
+      const Tensor patches = as_patches(renderer->next(), task);
       x = views.frozen ? views.frozen(patches) : patches;
     }
     Tensor features = network.run(x, views.first_stage, network.stages());
@@ -755,9 +767,9 @@ TuneReport tune(Task& task, const Views& views, Network& network,
       const auto kept = static_cast<float>(1 / (1 - options.dropout));
       for (index_t i = 0; i < mask.numel(); ++i)
         values[i] = random.uniform(t * mask.numel() + i) < options.dropout ? 0.0F : kept;
-      features = features * mask;
+      features = features * mask.to(features.device());
     }
-    const Tensor target = torch::from_blob(labels.data(), {batch}, torch::kInt64);
+    const Tensor target = torch::from_blob(labels.data(), {batch}, torch::kInt64).to(task.device);
     const Tensor loss =
         at::cross_entropy_loss(torch::linear(features, head.weight, head.bias), target, {},
                                at::Reduction::Mean, -100, options.label_smoothing);
@@ -975,7 +987,7 @@ FitResult FineTuneTrainer::fit(const Model& parent, const TrainingRound& round,
 void FineTuneTrainer::expect_trainable(const Model& parent) {
   const auto* script = dynamic_cast<const ScriptModel*>(&parent);
   AIFT_EXPECT(script != nullptr || dynamic_cast<const ModuleModel*>(&parent) != nullptr, ValueError,
-              "Fine-tuning needs a network of aift::nn (efficientnet_lite0, a TorchScript file, or "
+              "Fine-tuning needs a network of aift::nn (see `aift models`, a TorchScript file, or "
               "one of your own in a ModuleModel); got '{}', which can only be scored.",
               parent.info().architecture);
   AIFT_EXPECT(script == nullptr || !script->network()->stage_parameters(0).empty(), ValueError,
@@ -1001,7 +1013,10 @@ FineTuneResult FineTuneTrainer::fit_all(const Model& parent, const TrainingRound
   AIFT_EXPECT(!round.samples.empty(), ValueError,
               "Training needs labelled candidates; the set is empty.");
 
-  Task task{options, round, progress, parent.info().input, round.classes, {}, {}, 0, 0};
+  const torch::Device device =
+      module != nullptr ? module->network()->head().weight.device() : torch::Device(torch::kCPU);
+  const DeviceSettings settings(device, ForwardType::f32);
+  Task task{options, round, progress, parent.info().input, round.classes, device, {}, {}, 0, 0};
   for (const LabelledCandidate& sample : round.samples) {
     AIFT_EXPECT(sample.label >= 0 && sample.label < round.classes, ValueError,
                 "Labels must be in [0, {}); candidate {} has {}.", round.classes,
@@ -1024,14 +1039,15 @@ FineTuneResult FineTuneTrainer::fit_all(const Model& parent, const TrainingRound
   const std::shared_ptr<const Network> kept =
       script != nullptr ? script->network() : std::shared_ptr<const Network>(module->network());
   const Network& given = *kept;
-  std::shared_ptr<Network> start = given.make_like(round.classes);
+  std::shared_ptr<Network> start = make_beside(given, round.classes);
   const bool own_head = parent.info().classes == round.classes &&
+                        (module == nullptr || module->head_form() == HeadForm::linear) &&
                         (parent.info().class_names.empty() || round.class_names.empty() ||
                          parent.info().class_names == round.class_names);
   AIFT_EXPECT(
       own_head || options.probe, ValueError,
       "The parent's head has {} classes and cannot start one of {} (or its classes have other "
-      "names); switch 'probe' on.",
+      "names, or a ReLU follows it); switch 'probe' on.",
       parent.info().classes, round.classes);
   copy_tensors(given, *start, own_head);
   if (!own_head)
@@ -1045,7 +1061,7 @@ FineTuneResult FineTuneTrainer::fit_all(const Model& parent, const TrainingRound
   const bool continued =
       options.tune && own_head && (!options.probe || (options.continue_head && fits_before > 0));
   const index_t wanted = options.frozen_stages >= 0                ? options.frozen_stages
-                         : task.size() < options.train_all_samples ? kFrozenStages
+                         : task.size() < options.train_all_samples ? start->stages() / 3
                                                                    : 0;
   const index_t frozen = options.tune ? std::min(wanted, start->stages()) : 0;
   const Schedule schedule = schedule_for(options, task.size(), continued && options.probe);
@@ -1067,7 +1083,10 @@ FineTuneResult FineTuneTrainer::fit_all(const Model& parent, const TrainingRound
   info.class_names = round.class_names.empty() && own_head ? info.class_names : round.class_names;
   const index_t fits = (own_head ? fits_before : 0) + 1;
   const auto as_model = [&](std::shared_ptr<Network> network) -> std::unique_ptr<Model> {
-    if (script == nullptr) return std::make_unique<ModuleModel>(std::move(network), info, fits);
+    if (script == nullptr) {
+      return std::make_unique<ModuleModel>(std::move(network), info, fits, HeadForm::linear,
+                                           module->forward());
+    }
     const auto& trained = dynamic_cast<const ScriptNetwork&>(*network);
     return std::make_unique<ScriptModel>(trained.module(), trained.file(), info);
   };

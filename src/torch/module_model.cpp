@@ -14,6 +14,8 @@
 #include <aift/io/numbers.hpp>
 #include <aift/io/safetensors.hpp>
 
+#include "device_pass.hpp"
+#include "forward.hpp"
 #include "networks.hpp"
 #include "predict_buffers.hpp"
 
@@ -25,6 +27,8 @@ using torch::Tensor;
 /// Patches per forward pass: activations of this many stay in the processor's cache (measured at
 /// 96 px: 64 at once cost a tenth more per patch, 128 a half more).
 constexpr index_t kForwardBatch = 32;
+/// The same on a GPU, which wants many at once.
+constexpr index_t kGpuForwardBatch = 256;
 
 /// Tensors by name, in the network's order, without the counters of batch norm.
 std::vector<std::pair<std::string, Tensor>> named_tensors(const Network& network) {
@@ -110,43 +114,66 @@ std::array<float, 3> numbers(const io::TensorMetadata& metadata, const std::stri
   return out;
 }
 
-/// The metadata of a file as model facts; the architecture may be empty.
-ModelInfo info_of(const io::TensorMetadata& metadata, const std::string& file) {
+/// The architecture that a file names, or nothing.
+std::string architecture_of(const io::TensorMetadata& metadata) {
+  const auto found = metadata.find("architecture");
+  return found == metadata.end() ? "" : found->second;
+}
+
+/// The metadata of a file as model facts; the input's normalisation is that of the architecture
+/// where the file does not say it.
+ModelInfo info_of(const io::TensorMetadata& metadata, const ArchitectureEntry& entry,
+                  const std::string& file) {
   ModelInfo info;
-  if (const auto found = metadata.find("architecture"); found != metadata.end())
-    info.architecture = found->second;
+  info.architecture = entry.facts.name;
+  info.input.mean = entry.facts.input.mean;
+  info.input.std = entry.facts.input.std;
   info.classes = whole(metadata, "classes", 0, file);
   info.input.channels = whole(metadata, "input_channels", 3, file);
   info.input.height = whole(metadata, "input_height", 0, file);
   info.input.width = whole(metadata, "input_width", 0, file);
   info.input.mean = numbers(metadata, "input_mean", info.input.mean, false, file);
   info.input.std = numbers(metadata, "input_std", info.input.std, true, file);
+  if (const auto found = metadata.find("frame_preparation"); found != metadata.end())
+    info.preparation = found->second;
   for (index_t k = 0; metadata.contains("class_name_" + std::to_string(k)); ++k)
     info.class_names.push_back(metadata.at("class_name_" + std::to_string(k)));
   return info;
 }
 
-void check_input_size(index_t size) {
-  AIFT_EXPECT(size >= 32 && size <= 4096, ValueError,
-              "The input size must be 32 to 4096 pixels; got {}.", size);
+void check_input_size(const ArchitectureEntry& entry, index_t size) {
+  AIFT_EXPECT(size >= entry.facts.smallest_input && size <= 4096, ValueError,
+              "The input size of {} must be {} to 4096 pixels; got {}.", entry.facts.name,
+              entry.facts.smallest_input, size);
 }
 
-/// Number of rows of the head in a file.
-index_t classes_of(const io::Safetensors& weights, const ArchitectureEntry& entry,
+/// [K, d, 1, 1]: a head that is stored as a convolution.
+bool is_convolution(const io::TensorView& head) {
+  return head.shape.size() == 4 && head.shape[2] == 1 && head.shape[3] == 1;
+}
+
+/// What the head of a file is: its number of rows, and how it is used.
+struct StoredHead {
+  index_t classes = 0;
+  HeadForm form = HeadForm::linear;
+};
+
+StoredHead head_of(const io::Safetensors& weights, const ArchitectureEntry& entry,
                    const std::string& file) {
   const std::string name = entry.head_name + ".weight";
   const io::TensorView* head = weights.find(name);
   AIFT_EXPECT(head != nullptr, IoError,
               "Tensor '{}' is missing in {}; the file does not hold weights of {}.", name, file,
               entry.facts.name);
-  AIFT_EXPECT(head->shape.size() == 2 && head->shape[0] >= 2, ShapeError,
+  const bool convolution = entry.convolution_head && is_convolution(*head);
+  AIFT_EXPECT((head->shape.size() == 2 || convolution) && head->shape[0] >= 2, ShapeError,
               "Tensor '{}' of {} must be [classes >= 2, {}]; got {}.", name, file,
               entry.facts.feature_size, head->describe());
-  return head->shape[0];
+  return {head->shape[0], convolution ? HeadForm::rectified : HeadForm::linear};
 }
 
 void fill_from(Network& network, const io::Safetensors& weights, const std::string& file,
-               std::string_view architecture, bool head) {
+               std::string_view architecture, bool head, HeadForm form = HeadForm::linear) {
   std::map<std::string, bool> known;            // name -> is it read
   std::vector<std::pair<Tensor, Tensor>> plan;  // destination, source
   for (const auto& [name, tensor] : named_tensors(network)) {
@@ -157,8 +184,11 @@ void fill_from(Network& network, const io::Safetensors& weights, const std::stri
     AIFT_EXPECT(view != nullptr, IoError,
                 "Tensor '{}' is missing in {}; the file does not hold weights of {}.", name, file,
                 architecture);
+    std::vector<index_t> shape = view->shape;
+    if (form == HeadForm::rectified && is_convolution(*view) && is_head(network, tensor))
+      shape.resize(2);
     AIFT_EXPECT(
-        std::ranges::equal(view->shape, tensor.sizes()), ShapeError,
+        std::ranges::equal(shape, tensor.sizes()), ShapeError,
         "Tensor '{}' of {} must be {} for {}; got {}; these are weights of another network.", name,
         file, shape_text(tensor.sizes()), architecture, view->describe());
     // from_blob does not write; the mapping is read only.
@@ -183,8 +213,9 @@ void fill_from(Network& network, const io::Safetensors& weights, const std::stri
 ModelInfo library_info(const ArchitectureEntry& entry, index_t input_size) {
   ModelInfo info;
   info.architecture = entry.facts.name;
-  info.input.height = info.input.width = input_size > 0 ? input_size : entry.facts.input_size;
-  check_input_size(info.input.height);
+  info.input = entry.facts.input;
+  if (input_size != 0) info.input.height = info.input.width = input_size;
+  check_input_size(entry, info.input.height);
   return info;
 }
 
@@ -200,7 +231,7 @@ bool is_zip(const std::filesystem::path& file) {
 // ------------------------------------------------------------------------------------- Network
 
 Network::Compiled Network::compile(index_t first, index_t last) const {
-  std::shared_ptr<Network> copy = make_like(head().weight.size(0));
+  std::shared_ptr<Network> copy = make_beside(*this, head().weight.size(0));
   copy_tensors(*this, *copy);
   copy->eval();
   return [copy, first, last](const Tensor& x) {
@@ -232,8 +263,13 @@ void load_tensors(Network& network, const std::filesystem::path& file,
 
 // --------------------------------------------------------------------------------- ModuleModel
 
-ModuleModel::ModuleModel(std::shared_ptr<Network> network, ModelInfo info, index_t fits)
-    : network_(std::move(network)), info_(std::move(info)), fits_(fits) {
+ModuleModel::ModuleModel(std::shared_ptr<Network> network, ModelInfo info, index_t fits,
+                         HeadForm head_form, ForwardType forward)
+    : network_(std::move(network)),
+      info_(std::move(info)),
+      fits_(fits),
+      head_form_(head_form),
+      forward_(forward) {
   AIFT_EXPECT(network_ != nullptr, ValueError, "A ModuleModel needs a network; got none.");
   const Network::Head head = network_->head();
   AIFT_EXPECT(
@@ -251,6 +287,22 @@ ModuleModel::ModuleModel(std::shared_ptr<Network> network, ModelInfo info, index
               ShapeError, "The model has {} classes, but {} class names came.", info_.classes,
               info_.class_names.size());
   network_->eval();
+  if (has_cuda_kernels() && head.weight.is_cuda()) {
+    pipeline_ = std::make_unique<TorchPipeline>(
+        [this] {
+          return Forward{predictor(), network_->head(), forward_, head_form_};
+        },
+        info_, make_cuda_kernels);
+  }
+}
+
+ModuleModel::~ModuleModel() = default;
+
+const Network::Compiled& ModuleModel::predictor() const {
+  const torch::NoGradGuard no_gradients;
+  const index_t pooling = head_form_ == HeadForm::rectified ? 1 : 0;  // behind the head, not before
+  if (!predictor_) predictor_ = network_->compile(0, network_->stages() - pooling);
+  return predictor_;
 }
 
 void ModuleModel::predict(std::span<const float> patches, index_t n, std::span<float> logits,
@@ -258,15 +310,16 @@ void ModuleModel::predict(std::span<const float> patches, index_t n, std::span<f
   const PatchFormat& input = info_.input;
   expect_predict_buffers(info_, patches, n, logits, features);
   const torch::NoGradGuard no_gradients;
-  if (!predictor_) predictor_ = network_->compile(0, network_->stages());
-  const Network::Head head = network_->head();
-  for (index_t first = 0; first < n; first += kForwardBatch) {
-    const index_t count = std::min(kForwardBatch, n - first);
+  const Forward forward{predictor(), network_->head(), forward_, head_form_};
+  const index_t at_once = forward.device().is_cpu() ? kForwardBatch : kGpuForwardBatch;
+  for (index_t first = 0; first < n; first += at_once) {
+    const index_t count = std::min(at_once, n - first);
     const Tensor x =
         torch::from_blob(const_cast<float*>(patches.data() + first * input.elements()),
                          {count, input.channels, input.height, input.width}, torch::kFloat32);
-    const Tensor f = predictor_(x).contiguous();
-    const Tensor z = torch::linear(f, head.weight, head.bias).contiguous();
+    const Predicted predicted = forward(x.to(forward.device()));
+    const Tensor f = predicted.features.to(torch::kCPU);
+    const Tensor z = predicted.logits.to(torch::kCPU);
     AIFT_EXPECT(z.numel() == count * info_.classes && f.numel() == count * info_.feature_size,
                 ShapeError, "The network gave features {} and logits {} for {} patches.",
                 shape_text(f.sizes()), shape_text(z.sizes()), count);
@@ -283,11 +336,14 @@ void ModuleModel::save(const std::filesystem::path& file) const {
   std::vector<Tensor> kept;  // contiguous copies where needed
   std::vector<io::TensorView> views;
   for (const auto& [name, tensor] : named_tensors(*network_)) {
-    const Tensor& t = kept.emplace_back(tensor.detach().to(torch::kFloat32).contiguous());
+    const Tensor& t =
+        kept.emplace_back(tensor.detach().to(torch::kCPU, torch::kFloat32).contiguous());
     views.push_back(io::tensor_view(
         name,
         std::span<const float>(t.const_data_ptr<float>(), static_cast<std::size_t>(t.numel())),
         t.sizes().vec()));
+    if (head_form_ == HeadForm::rectified && tensor.is_same(network_->head().weight))
+      views.back().shape.insert(views.back().shape.end(), {1, 1});
   }
   io::TensorMetadata metadata = {
       {"aift_format", "1"},
@@ -303,13 +359,14 @@ void ModuleModel::save(const std::filesystem::path& file) const {
   };
   for (std::size_t k = 0; k < info_.class_names.size(); ++k)
     metadata["class_name_" + std::to_string(k)] = info_.class_names[k];
+  if (!info_.preparation.empty()) metadata["frame_preparation"] = info_.preparation;
   io::write_safetensors(file, views, metadata);
 }
 
 std::unique_ptr<Model> ModuleModel::clone() const {
-  std::shared_ptr<Network> copy = network_->make_like(info_.classes);
+  std::shared_ptr<Network> copy = make_beside(*network_, info_.classes);
   copy_tensors(*network_, *copy);
-  return std::make_unique<ModuleModel>(std::move(copy), info_, fits_);
+  return std::make_unique<ModuleModel>(std::move(copy), info_, fits_, head_form_, forward_);
 }
 
 // ------------------------------------------------------------------------------------- factories
@@ -340,6 +397,8 @@ std::unique_ptr<Model> make_model(const std::string& architecture, index_t class
       fill_normal(tensor, std::sqrt(2.0 / fan_out), seed, name);
     } else if (tensor.is_same(network->head().weight)) {
       fill_normal(tensor, 0.01, seed, name);
+    } else if (tensor.dim() == 2) {
+      fill_normal(tensor, std::sqrt(2.0 / static_cast<double>(tensor.size(1))), seed, name);
     } else if (tensor.is_same(network->head().bias)) {
       tensor.zero_();
     }
@@ -356,15 +415,16 @@ std::unique_ptr<Model> load_pretrained(const std::string& architecture,
               "A head needs two classes or more, or 0 to keep the one of the file; got {}.",
               classes);
   const io::Safetensors file = io::read_safetensors(weights);
-  const ModelInfo stored = info_of(file.metadata(), weights.string());
+  const ModelInfo stored = info_of(file.metadata(), entry, weights.string());
   info.input.mean = stored.input.mean;
   info.input.std = stored.input.std;
-  const index_t own = classes_of(file, entry, weights.string());
-  const bool keep = classes == 0 || classes == own;
-  std::shared_ptr<Network> network = entry.make(keep ? own : classes);
-  fill_from(*network, file, weights.string(), entry.facts.name, keep);
+  info.preparation = stored.preparation;
+  const StoredHead own = head_of(file, entry, weights.string());
+  const bool keep = classes == 0 || classes == own.classes;
+  std::shared_ptr<Network> network = entry.make(keep ? own.classes : classes);
+  fill_from(*network, file, weights.string(), entry.facts.name, keep, own.form);
   if (keep) {
-    if (std::ssize(stored.class_names) == own) info.class_names = stored.class_names;
+    if (std::ssize(stored.class_names) == own.classes) info.class_names = stored.class_names;
   } else {
     const torch::NoGradGuard no_gradients;
     fill_normal(network->head().weight, 0.01, seed, entry.head_name + ".weight");
@@ -372,33 +432,36 @@ std::unique_ptr<Model> load_pretrained(const std::string& architecture,
   }
   return std::make_unique<ModuleModel>(
       std::move(network), std::move(info),
-      keep ? whole(file.metadata(), "fits", 0, weights.string()) : 0);
+      keep ? whole(file.metadata(), "fits", 0, weights.string()) : 0,
+      keep ? own.form : HeadForm::linear);
 }
 
 std::unique_ptr<Model> load_model(const std::filesystem::path& file, const LoadOptions& options) {
   // A broken .pt is a broken TorchScript file, not a broken file of another kind.
   if (is_zip(file) || file.extension() == ".pt") return load_script_model(file, options);
   const io::Safetensors weights = io::read_safetensors(file);
-  ModelInfo info = info_of(weights.metadata(), file.string());
+  const std::string named = architecture_of(weights.metadata());
   AIFT_EXPECT(
-      !info.architecture.empty(), IoError,
+      !named.empty(), IoError,
       "{} does not say of which architecture it is (metadata 'architecture'); write it with "
       "scripts/convert_weights.py, or load it with the name of its architecture.",
       file.string());
-  const ArchitectureEntry& entry = architecture_entry(info.architecture);
+  const ArchitectureEntry& entry = architecture_entry(named);
+  ModelInfo info = info_of(weights.metadata(), entry, file.string());
   if (options.input_size > 0) info.input.height = info.input.width = options.input_size;
   if (info.input.height == 0 || info.input.width == 0)
     info.input.height = info.input.width = entry.facts.input_size;
-  check_input_size(info.input.height);
-  check_input_size(info.input.width);
-  const index_t classes = classes_of(weights, entry, file.string());
-  AIFT_EXPECT(info.class_names.empty() || std::ssize(info.class_names) == classes, IoError,
+  check_input_size(entry, info.input.height);
+  check_input_size(entry, info.input.width);
+  const StoredHead head = head_of(weights, entry, file.string());
+  AIFT_EXPECT(info.class_names.empty() || std::ssize(info.class_names) == head.classes, IoError,
               "{} names {} classes, but its head has {}; the file is damaged.", file.string(),
-              info.class_names.size(), classes);
-  std::shared_ptr<Network> network = entry.make(classes);
-  fill_from(*network, weights, file.string(), entry.facts.name, true);
+              info.class_names.size(), head.classes);
+  std::shared_ptr<Network> network = entry.make(head.classes);
+  fill_from(*network, weights, file.string(), entry.facts.name, true, head.form);
   return std::make_unique<ModuleModel>(std::move(network), std::move(info),
-                                       whole(weights.metadata(), "fits", 0, file.string()));
+                                       whole(weights.metadata(), "fits", 0, file.string()),
+                                       head.form);
 }
 
 std::unique_ptr<Model> with_class_names(const Model& model, std::vector<std::string> class_names) {
@@ -406,14 +469,30 @@ std::unique_ptr<Model> with_class_names(const Model& model, std::vector<std::str
               "The model has {} classes, but {} class names came.", model.info().classes,
               class_names.size());
   if (const auto* own = dynamic_cast<const ModuleModel*>(&model)) {
-    std::shared_ptr<Network> copy = own->network()->make_like(own->info().classes);
+    std::shared_ptr<Network> copy = make_beside(*own->network(), own->info().classes);
     copy_tensors(*own->network(), *copy);
     ModelInfo info = own->info();
     info.class_names = std::move(class_names);
-    return std::make_unique<ModuleModel>(std::move(copy), std::move(info), own->fits());
+    return std::make_unique<ModuleModel>(std::move(copy), std::move(info), own->fits(),
+                                         own->head_form(), own->forward());
   }
   if (auto script = script_with_class_names(model, std::move(class_names))) return script;
   AIFT_EXPECT(false, ValueError, "Class names can be given to models of aift::nn; got '{}'.",
+              model.info().architecture);
+  return nullptr;
+}
+
+std::unique_ptr<Model> with_preparation(const Model& model, std::string preparation) {
+  if (const auto* own = dynamic_cast<const ModuleModel*>(&model)) {
+    std::shared_ptr<Network> copy = own->network()->make_like(own->info().classes);
+    copy_tensors(*own->network(), *copy);
+    ModelInfo info = own->info();
+    info.preparation = std::move(preparation);
+    return std::make_unique<ModuleModel>(std::move(copy), std::move(info), own->fits(),
+                                         own->head_form(), own->forward());
+  }
+  if (auto script = script_with_preparation(model, std::move(preparation))) return script;
+  AIFT_EXPECT(false, ValueError, "A preparation can be given to models of aift::nn; got '{}'.",
               model.info().architecture);
   return nullptr;
 }

@@ -12,6 +12,8 @@
 #include <aift/core/error.hpp>
 #include <aift/core/rng.hpp>
 
+#include "staged_network.hpp"
+
 namespace aift::nn {
 namespace {
 
@@ -393,14 +395,59 @@ std::shared_ptr<Network> make_efficientnet_lite0(index_t classes) {
 }
 
 const std::vector<ArchitectureEntry>& architecture_entries() {
-  static const std::vector<ArchitectureEntry> entries = {
-      {{"efficientnet_lite0",
-        "EfficientNet-Lite0: small, quick on a CPU, no squeeze and excitation", kFeatures, 224, 18,
-        3371008, "efficientnet_lite0-imagenet.safetensors"},
-       "_fc",
-       &make_efficientnet_lite0},
-  };
+  static const std::vector<ArchitectureEntry> entries = [] {
+    const PatchFormat lite = {3, 224, 224, {127.0F, 127.0F, 127.0F}, {128.0F, 128.0F, 128.0F}};
+    // torchvision's (x / 255 - mean) / std with mean (0.485, 0.456, 0.406), std (0.229, 0.224,
+    // 0.225), in units of x.
+    const PatchFormat imagenet = {
+        3, 224, 224, {123.675F, 116.28F, 103.53F}, {58.395F, 57.12F, 57.375F}};
+    // Its GoogLeNet turns that into (x / 255 - 0.5) / 0.5 (transform_input).
+    const PatchFormat half = {3, 224, 224, {127.5F, 127.5F, 127.5F}, {127.5F, 127.5F, 127.5F}};
+    PatchFormat small = half;
+    small.height = small.width = 32;
+    const auto entry = [](std::string name, std::string summary, index_t features,
+                          const PatchFormat& input, index_t smallest, index_t stages,
+                          std::int64_t parameters, std::string head, StagedNetwork::Make make) {
+      std::string weights = name == "lenet5" ? "" : name + "-imagenet.safetensors";
+      return ArchitectureEntry{{std::move(name), std::move(summary), features, input.height, stages,
+                                parameters, std::move(weights), input, smallest},
+                               std::move(head),
+                               make};
+    };
+    std::vector<ArchitectureEntry> list = {
+        entry("alexnet", "AlexNet (2014 form): 5 convolutions, 2 fully connected layers", 4096,
+              imagenet, 63, 7, 57003840, "classifier.6", &make_alexnet),
+        entry("efficientnet_lite0",
+              "EfficientNet-Lite0: small, quick on a CPU, no squeeze and excitation", kFeatures,
+              lite, 32, 18, 3371008, "_fc", &make_efficientnet_lite0),
+        entry("googlenet", "GoogLeNet (Inception v1) with batch norm", 1024, half, 32, 12, 5599904,
+              "fc", &make_googlenet),
+        entry("lenet5", "LeNet-5: for experiments, no pretrained weights", 84, small, 32, 4, 61156,
+              "fc3", &make_lenet5),
+        entry("resnet18", "ResNet-18", 512, imagenet, 32, 10, 11176512, "fc", &make_resnet18),
+        entry("resnet34", "ResNet-34", 512, imagenet, 32, 18, 21284672, "fc", &make_resnet34),
+        entry("resnet50", "ResNet-50 (v1.5)", 2048, imagenet, 32, 18, 23508032, "fc",
+              &make_resnet50),
+        entry("squeezenet1_1", "SqueezeNet 1.1: the smallest of the pretrained ones", 512, imagenet,
+              32, 10, 722496, "classifier.1", &make_squeezenet1_1),
+        entry("vgg11", "VGG-11: large, slow", 4096, imagenet, 32, 7, 128766336, "classifier.6",
+              &make_vgg11),
+        entry("vgg11_bn", "VGG-11 with batch norm", 4096, imagenet, 32, 7, 128771840,
+              "classifier.6", &make_vgg11_bn),
+        entry("vgg16", "VGG-16: large, very slow", 4096, imagenet, 32, 7, 134260544, "classifier.6",
+              &make_vgg16),
+        entry("vgg16_bn", "VGG-16 with batch norm", 4096, imagenet, 32, 7, 134268992,
+              "classifier.6", &make_vgg16_bn),
+    };
+    for (ArchitectureEntry& item : list)
+      item.convolution_head = item.facts.name == "squeezenet1_1";
+    return list;
+  }();
   return entries;
+}
+
+std::shared_ptr<Network> make_network(const std::string& architecture, index_t classes) {
+  return architecture_entry(architecture).make(classes);
 }
 
 const ArchitectureEntry& architecture_entry(std::string_view name) {

@@ -22,6 +22,8 @@ namespace {
 using torch::Tensor;
 
 constexpr index_t kForwardBatch = 32;
+/// Name of the text in the file beside the module that says how frames were prepared.
+constexpr const char* kPreparation = "frame_preparation";
 
 /// The sentence that matters of what LibTorch says, which stands last, behind the script's stack.
 std::string last_line(const std::exception& error) {
@@ -206,7 +208,9 @@ void ScriptModel::predict(std::span<const float> patches, index_t n, std::span<f
 
 void ScriptModel::save(const std::filesystem::path& file) const {
   std::ostringstream bytes;
-  module_.save(bytes);
+  torch::jit::ExtraFilesMap extra;
+  if (!info_.preparation.empty()) extra[kPreparation] = info_.preparation;
+  module_.save(bytes, extra);
   const std::string text = bytes.str();
   io::write_file_atomically(file, std::as_bytes(std::span(text)));
 }
@@ -218,6 +222,12 @@ std::unique_ptr<Model> ScriptModel::clone() const {
 std::unique_ptr<Model> ScriptModel::with_names(std::vector<std::string> names) const {
   ModelInfo info = info_;
   info.class_names = std::move(names);
+  return std::make_unique<ScriptModel>(deep_copy(module_), file_, std::move(info));
+}
+
+std::unique_ptr<Model> ScriptModel::with_preparation(std::string preparation) const {
+  ModelInfo info = info_;
+  info.preparation = std::move(preparation);
   return std::make_unique<ScriptModel>(deep_copy(module_), file_, std::move(info));
 }
 
@@ -235,8 +245,10 @@ std::unique_ptr<Model> load_script_model(const std::filesystem::path& file,
   if (info.input.width == 0) info.input.width = info.input.height;
   info.class_names = options.class_names;
   try {
-    return std::make_unique<ScriptModel>(torch::jit::load(file.string(), torch::kCPU),
-                                         file.string(), std::move(info));
+    torch::jit::ExtraFilesMap extra{{kPreparation, ""}};
+    torch::jit::Module module = torch::jit::load(file.string(), torch::kCPU, extra);
+    info.preparation = extra[kPreparation];
+    return std::make_unique<ScriptModel>(std::move(module), file.string(), std::move(info));
   } catch (const c10::Error&) {
     AIFT_EXPECT(
         false, IoError,
@@ -250,6 +262,11 @@ std::unique_ptr<Model> load_script_model(const std::filesystem::path& file,
 std::unique_ptr<Model> script_with_class_names(const Model& model, std::vector<std::string> names) {
   const auto* script = dynamic_cast<const ScriptModel*>(&model);
   return script != nullptr ? script->with_names(std::move(names)) : nullptr;
+}
+
+std::unique_ptr<Model> script_with_preparation(const Model& model, std::string preparation) {
+  const auto* script = dynamic_cast<const ScriptModel*>(&model);
+  return script != nullptr ? script->with_preparation(std::move(preparation)) : nullptr;
 }
 
 }  // namespace aift::nn

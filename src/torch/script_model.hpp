@@ -55,6 +55,7 @@ class ScriptModel final : public Model {
   void save(const std::filesystem::path& file) const override;
   [[nodiscard]] std::unique_ptr<Model> clone() const override;
   [[nodiscard]] std::unique_ptr<Model> with_names(std::vector<std::string> names) const;
+  [[nodiscard]] std::unique_ptr<Model> with_preparation(std::string preparation) const;
 
   /// A network of its own with the same weights.
   [[nodiscard]] std::shared_ptr<ScriptNetwork> network() const;

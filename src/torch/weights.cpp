@@ -36,9 +36,13 @@ std::filesystem::path find_weights(const std::string& architecture) {
   const std::filesystem::path file = weights_folder() / facts.weights_file;
   std::error_code error;
   AIFT_EXPECT(std::filesystem::is_regular_file(file, error), IoError,
-              "The ImageNet weights of {} were expected at {}, where there is no file; run "
-              "scripts/bootstrap, which prepares them, or set AIFT_WEIGHTS_DIR to their folder.",
-              architecture, file.string());
+              "The ImageNet weights of {} were expected at {}, where there is no file; {}, or set "
+              "AIFT_WEIGHTS_DIR to their folder.",
+              architecture, file.string(),
+              architecture == "efficientnet_lite0"
+                  ? "run scripts/bootstrap, which prepares them"
+                  : "convert torchvision's .pth file with scripts/convert_weights.py "
+                    "(docs/models.md)");
   return file;
 }
 

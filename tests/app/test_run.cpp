@@ -6,6 +6,7 @@
 #include <csignal>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@
 #include "tests/app/image_set.hpp"
 #include "tests/app/program.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/synthetic_video.hpp"
 
 using namespace aift;
 using aift::test::BackgroundProgram;
@@ -166,6 +168,16 @@ TEST_CASE("bad options are refused before anything is written", "[app][run]") {
   refused({"--test-share", "1"}, "--test-share");
   refused({"--test-share", "nan"}, "--test-share");
   refused({"--max-bad", "2"}, "--max-bad");
+  refused({"--max-per-group", "-1"},
+          "--max-per-group must be a whole number of at least 0; got -1");
+  refused({"--min-gap", "nan"}, "--min-gap");
+  refused({"--veto-similarity", "1.5"}, "--veto-similarity must be a cosine from 0 to 1");
+  refused({"--against-labelled"}, "--against-labelled extends --min-gap and --veto-similarity");
+  refused({"--max-cost", "3"}, "no column \"cost\"");
+  refused({"--cost-column", "price"}, "--cost-column price is read for --max-cost");
+  refused({"--audit-share", "2"}, "--audit-share");
+  refused({"--every", "0"}, "--every");
+  refused({"--crop-field"}, "holds no video");
   refused({"--weights", (dir / "none.safetensors").string()}, "none.safetensors");
   refused({"--model", (dir / "none.pt").string()}, "none.pt is not there");
   const std::string module = dir.write("module.pt", "PK\x03\x04 of another kind").string();
@@ -282,10 +294,10 @@ TEST_CASE("a run leaves everything that is needed to run it again", "[app][run]"
   CHECK_THAT(result.out, ContainsSubstring("report: " + (out / "report.html").string()));
   CHECK(std::count(result.out.begin(), result.out.end(), '\n') ==
         1 + 3 + 2);  // heading, rounds, end
-  CHECK(names_in(out) == std::vector<std::string>{"config.toml", "curve.csv",
-                                                  "model-000.safetensors", "model-001.safetensors",
-                                                  "model-002.safetensors", "picks.csv",
-                                                  "report.html", "state.json", "times.csv"});
+  CHECK(names_in(out) ==
+        std::vector<std::string>{"config.toml", "curve.csv", "model-000.safetensors",
+                                 "model-001.safetensors", "model-002.safetensors", "picks.csv",
+                                 "predictions.csv", "report.html", "state.json", "times.csv"});
 
   const io::CsvTable curve = io::read_csv(out / "curve.csv");
   CHECK(curve.header == std::vector<std::string>{"round", "labels", "auc", "accuracy",
@@ -470,4 +482,103 @@ TEST_CASE("variants of the loop run to their end", "[app][run][slow]") {
   }
   CHECK_THAT(ends_well({"--rounds", "0", "--max-labels", "8"}), ContainsSubstring("stopped: "));
   CHECK_THAT(ends_well({"--rounds", "0", "--target-auc", "0.01"}), ContainsSubstring("stopped: "));
+}
+
+TEST_CASE("batch rules: each batch keeps to them, and a resumed run goes on with them",
+          "[app][run]") {
+  if (!can_train()) return;
+  const TempDir dir;
+  const fs::path data = write_image_set(dir, "data", 16);
+  std::string text = "path,label,group,frame,minutes\n";
+  for (const char* name : {"across", "down"}) {
+    for (int i = 0; i < 16; ++i) {
+      text += fmt::format("{0}/{1:02}.png,{0},{0}{2},{3},{4}\n", name, i, i / 4, i % 4, 1 + i % 2);
+    }
+  }
+  const fs::path manifest = dir.write("data/manifest.csv", text);
+  const Arguments rules = {"--max-per-group", "2",       "--min-gap",     "2",  "--max-cost", "8",
+                           "--cost-column",   "minutes", "--audit-share", "0.3"};
+  const fs::path out = dir / "x";
+  const ProgramResult whole = run_aift(small_run(manifest, out) + rules);
+  CAPTURE(whole.err);
+  REQUIRE(whole.status == 0);
+  const auto picks = io::read_csv(out / "picks.csv");
+  const auto state = nlohmann::json::parse(read_file(out / "state.json"));
+  for (const auto& round : state.at("rounds")) {
+    double cost = 0;
+    int audits = 0;
+    std::map<std::string, std::vector<int>> frames;
+    for (const auto& pick : round.at("picks")) {
+      const int number = std::stoi(fs::path(pick.at("path").get<std::string>()).stem().string());
+      cost += 1 + number % 2;
+      audits += pick.value("audit", false) ? 1 : 0;
+      frames[pick.at("group").get<std::string>()].push_back(number % 4);
+    }
+    CHECK(cost <= 8);
+    CHECK(audits == 2);
+    for (const auto& [group, numbers] : frames) {
+      CHECK(numbers.size() <= 2);
+      if (numbers.size() == 2) CHECK(std::abs(numbers[0] - numbers[1]) >= 2);
+    }
+    CHECK(round.at("vetoed").at("gap").get<int>() > 0);
+  }
+
+  // two rounds, then the third by --resume: config.toml has the rules
+  const fs::path parts = dir / "parts";
+  REQUIRE(run_aift(small_run(manifest, parts) + rules + Arguments{"--rounds", "2"}).status == 0);
+  const ProgramResult resumed =
+      run_aift({"run", "--resume", "--rounds", "3", "--out", parts.string()});
+  CAPTURE(resumed.err);
+  REQUIRE(resumed.status == 0);
+  CHECK(read_file(parts / "picks.csv") == read_file(out / "picks.csv"));
+  CHECK(read_file(parts / "curve.csv") == read_file(out / "curve.csv"));
+  CHECK(run_aift({"run", "--resume", "--min-gap", "3", "--out", parts.string()}).status == 2);
+}
+
+TEST_CASE("a run on videos: frames are asked for, kept, and recorded in the model", "[app][run]") {
+  if (!can_train()) return;
+  const TempDir dir;
+  fs::create_directories(dir / "v");
+  std::string ranges = "path,first_frame,last_frame,label\n";
+  for (int v = 0; v < 6; ++v) {
+    const std::string name = fmt::format("{}.avi", v);
+    REQUIRE(aift::test::write_video((dir / "v") / name, 24, "MJPG", v, [&](cv::Mat& frame, int i) {
+      if (i >= 12) frame(cv::Rect(90, 70, 30, 30)).setTo(cv::Scalar(40, 60, 220));
+    }));
+    ranges += fmt::format("{0},0,11,clear\n{0},12,,polyp\n", name);
+  }
+  dir.write("v/labels.csv", ranges);
+  const Arguments more = {"--every", "2", "--crop-field", "--min-gap", "6"};
+  const fs::path out = dir / "x";
+  const ProgramResult whole = run_aift(small_run(dir / "v", out) + more);
+  CAPTURE(whole.err);
+  REQUIRE(whole.status == 0);
+  const auto picks = io::read_csv(out / "picks.csv");
+  CHECK(picks.rows.size() == 18);
+  CHECK_THAT(picks.rows[0].fields[3], ContainsSubstring(".avi#"));
+  std::size_t kept = 0;
+  for (const auto& entry : fs::directory_iterator(out / "frames"))
+    kept += entry.path().extension() == ".png" ? 1U : 0U;
+  CHECK(kept == 18);
+  CHECK(io::read_csv(out / "videos.csv").rows.size() == 6);
+  CHECK(io::read_safetensors(out / "model-002.safetensors").metadata().at("frame_preparation") ==
+        "crop");
+  CHECK(count(read_file(out / "report.html"), "image not found") == 0);
+
+  const fs::path parts = dir / "parts";
+  REQUIRE(run_aift(small_run(dir / "v", parts) + more + Arguments{"--rounds", "2"}).status == 0);
+  REQUIRE(run_aift({"run", "--resume", "--rounds", "3", "--out", parts.string()}).status == 0);
+  CHECK(read_file(parts / "picks.csv") == read_file(out / "picks.csv"));
+  CHECK(read_file(parts / "curve.csv") == read_file(out / "curve.csv"));
+
+  const ProgramResult other = run_aift(
+      Arguments{"run", "--data", (dir / "v").string(), "--out", (dir / "y").string()} +
+      Arguments{"--model", (out / "model-002.safetensors").string(), "--input-size", "32"} +
+      Arguments{"--views", "2", "--budget", "4", "--rounds", "1", "--threads", "1", "--every",
+                "6"} +
+      Arguments{"--train", "steps=2", "--train", "views=1", "--train", "probe_folds=2"} +
+      Arguments{"--train", "frozen_stages=17", "--train", "guard=off"});
+  CAPTURE(other.err);
+  CHECK(other.status == 0);
+  CHECK_THAT(other.err, ContainsSubstring("trained on frames with the preparation \"crop\""));
 }

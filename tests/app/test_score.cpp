@@ -58,7 +58,11 @@ ProgramResult run_score(std::vector<std::string> arguments) {
   ProgramResult result;
   try {
     CLI::App program;
-    app::add_score_command(program);
+    // In the place of a GPU: chunks of another size, collected behind the next one.
+    app::add_score_command(program, []() -> app::PoolScorer {
+      return [](const PatchPredictions& all, const score::PoolScoring& how, index_t,
+                const auto& scored) { return score::score_pool(all, how, 5000, scored); };
+    });
     program.parse(arguments);
     result.status = 0;
     result.out = read_file(out);
@@ -458,7 +462,6 @@ TEST_CASE("aift score: refused input is one sentence, status 2 and no file", "[s
       {{"--probs", good, "--lambda2", "inf"}, "lambda2"},
       {{"--probs", good, "--eps", "-1"}, "eps"},
       {{"--probs", good, "--precision", "half"}, "--precision"},
-      {{"--probs", good, "--device", "cuda"}, "no GPU part"},
       {{"--probs", good, "--device", "tpu"}, "--device"},
       {{"--probs", good, "--threads", "-1"}, "--threads"},
       {{"--probs", good, "--top", "0"}, "--top"},
@@ -495,6 +498,39 @@ TEST_CASE("aift score: refused input is one sentence, status 2 and no file", "[s
     CHECK_THAT(result.err, ContainsSubstring(c.message));
     CHECK(result.err.find('\n') == std::string::npos);
     CHECK(files_in(out.path()) == 0);
+  }
+}
+
+TEST_CASE("aift score --device cuda: the bytes of the CPU, or a sentence", "[score]") {
+  const TempDir dir;
+  const Pool pool = random_pool(3'000, 9, 4);
+  const auto probs = write(dir, "p.npy", pool.values, {pool.rows(), 4});
+  const auto offsets =
+      write(dir, "o.npy", pool.offsets, {static_cast<index_t>(pool.offsets.size())});
+  const auto arguments = [&](const char* device, const std::string& matrix) {
+    return std::vector<std::string>{"--probs",  probs,  "--offsets", offsets,
+                                    "--device", device, "--matrix",  matrix};
+  };
+  const auto cpu = run_score(arguments("cpu", (dir / "a.npy").string()));
+  const auto gpu = run_score(arguments("cuda", (dir / "b.npy").string()));
+  REQUIRE(cpu.status == 0);
+  REQUIRE(gpu.status == 0);
+  CHECK(gpu.out == cpu.out);
+  CHECK(read_file(dir / "a.npy") == read_file(dir / "b.npy"));
+
+  // The program itself: with a GPU the same bytes, without one bad usage and nothing written.
+  auto words = arguments("cuda", (dir / "c.npy").string());
+  words.insert(words.begin(), "score");
+  words.insert(words.end(), {"--out", (dir / "scores.csv").string()});
+  const auto real = run_aift(words);
+  if (real.status == 0) {
+    CHECK(read_file(dir / "scores.csv") == cpu.out);
+    CHECK(read_file(dir / "c.npy") == read_file(dir / "a.npy"));
+  } else {
+    CHECK(real.status == 2);
+    CHECK_THAT(real.err, ContainsSubstring("--device cpu, which gives the same scores"));
+    CHECK(real.err.find('\n') == real.err.size() - 1);
+    CHECK_FALSE(fs::exists(dir / "c.npy"));
   }
 }
 

@@ -18,13 +18,14 @@ template <class T>
 AIFT_HD void evaluate(const T* x, int count, T* out) {
   for (int i = 0; i < count; ++i) {
     const T positive = x[i] < T{0} ? -x[i] : x[i];
-    T* y = out + 6 * i;
+    T* y = out + 7 * i;
     y[0] = math::log(x[i]);
     y[1] = math::exp(x[i]);
     y[2] = math::log1p(positive < T{1e30F} ? positive : T{1});
     y[3] = math::fma(x[i], x[i], -x[i] * x[i]);
     y[4] = x[i] * x[i] + x[i];  // two roundings
     y[5] = T{1} / x[i];
+    y[6] = math::exp_nonpositive(positive == positive ? -positive : T{-1});
   }
 }
 
@@ -75,7 +76,7 @@ void run(test::Checks& checks, const char* name) {
     x.push_back(static_cast<T>(random.uniform(2 * i + 1, -1, 1) *
                                std::pow(10.0, sizeof(T) == 4 ? power / 7 : power)));
   }
-  std::vector<T> expected(6 * x.size());
+  std::vector<T> expected(7 * x.size());
   evaluate(x.data(), static_cast<int>(x.size()), expected.data());
   const test::DeviceArray<T> in(x);
   const test::DeviceArray<T> out(expected.size());
@@ -85,7 +86,7 @@ void run(test::Checks& checks, const char* name) {
   for (std::size_t i = 0; i < got.size(); ++i) {
     const bool same = std::memcmp(&got[i], &expected[i], sizeof(T)) == 0 ||
                       (got[i] != got[i] && expected[i] != expected[i]);
-    checks.expect(same, test::text(name, ": function ", i % 6, " at ", x[i / 6], " gives ", got[i],
+    checks.expect(same, test::text(name, ": function ", i % 7, " at ", x[i / 7], " gives ", got[i],
                                    ", on the host ", expected[i]));
   }
   for (const int classes : {2, 3, 10, 16, 17, 31, 32, 33, 100, 1000, 4000}) {

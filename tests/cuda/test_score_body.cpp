@@ -173,6 +173,10 @@ TEST_CASE("score kernels give the bits of the CPU for large candidates") {
   }
   compare(test::random_case(2000, 1, 10000, 12), true);
   compare(test::random_case(2001, 1, 3, 4096), false);
+  test::ScoreCase most = test::random_case(2002, 1, 2, 1);  // the largest q, of the commonest K
+  while (most.most_patches() < 4000)
+    most = test::random_case(most.seed + 1, 1, 2, 4096);
+  compare(most, false);
 }
 
 TEST_CASE("score kernels give the bits of the CPU without eps") {

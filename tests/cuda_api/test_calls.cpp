@@ -6,6 +6,8 @@
 #include <limits>
 
 #include <aift/core/error.hpp>
+#include <aift/cuda/device.hpp>
+#include <aift/cuda/pool.hpp>
 #include <aift/cuda/score.hpp>
 #include <aift/cuda/top.hpp>
 
@@ -113,5 +115,17 @@ TEST_CASE("without a device the error says so") {
     test::skip("there is a CUDA device");
   } catch (const DeviceError& error) {
     CHECK_THAT(error.what(), ContainsSubstring("cudaError"));
+  }
+}
+
+TEST_CASE("a pool in host memory: shapes first, then a device is looked for") {
+  PatchPredictions p = PatchPredictions::dense(kValues, 4, 6, 2, PredictionKind::logits);
+  const score::PoolScoring how;
+  try {
+    CHECK_FALSE(cuda::current_device().name.empty());
+    CHECK(cuda::score_pool(p, how).size() == 4);
+  } catch (const DeviceError& error) {
+    CHECK_THAT(error.what(), ContainsSubstring("cudaError"));
+    CHECK_THROWS_AS(cuda::score_pool(p, how), DeviceError);
   }
 }

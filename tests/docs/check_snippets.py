@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Checks that the code shown in the documentation is the code that is compiled.
+"""Checks that the C++ code shown in the documentation is compiled, and that links lead somewhere.
 
 A page names its source in a comment before the fence,
 
     <!-- snippet: examples/01_score_predictions/main.cpp readme -->
 
 and the fence must hold exactly the lines between `// [begin readme]` and `// [end readme]` there
-(common indentation removed). With --write the fences are rewritten instead.
+(common indentation removed). With --write the fences are rewritten instead. A fence of C++ without such
+a comment is an error, and so is a link to a file or heading that does not exist.
 """
 import argparse
 import pathlib
@@ -17,6 +18,26 @@ import textwrap
 
 SNIPPET = re.compile(
     r"<!-- snippet: (?P<file>\S+) (?P<name>\S+) -->\n```(?P<language>\w*)\n(?P<body>.*?)```\n", re.S)
+
+UNMARKED = re.compile(r"(?<!-->)\n```(?:cpp|c\+\+)\n")
+LINK = re.compile(r"\]\((?!\w+:)(?P<file>[^)#]*)(?:#(?P<anchor>[^)]*))?\)")
+
+
+def anchors(page: pathlib.Path) -> set[str]:
+    """The anchors that a repository's page view makes of the headings."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.S | re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+            for heading in re.findall(r"^#+ (.*)$", text, re.M)}
+
+
+def faults(page: pathlib.Path, text: str) -> list[str]:
+    found = ["C++ code without a snippet comment"] * len(UNMARKED.findall(text))
+    for link in LINK.finditer(re.sub(r"^```.*?^```", "", text, flags=re.S | re.M)):
+        target = page.parent / link["file"] if link["file"] else page
+        if not target.exists() or (
+                link["anchor"] and target.suffix == ".md" and link["anchor"] not in anchors(target)):
+            found.append(f"the link {link[0][2:-1]} leads nowhere")
+    return found
 
 
 def region(root: pathlib.Path, file: str, name: str) -> str:
@@ -33,7 +54,8 @@ def main() -> int:
     parser.add_argument("root", type=pathlib.Path)
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
-    pages = [arguments.root / "README.md", *sorted((arguments.root / "docs").rglob("*.md"))]
+    pages = [arguments.root / "README.md", arguments.root / "CONTRIBUTING.md",
+             *sorted((arguments.root / "docs").rglob("*.md"))]
     checked = wrong = 0
     for page in pages:
         text = page.read_text(encoding="utf-8")
@@ -50,9 +72,12 @@ def main() -> int:
                     f"```{match['language']}\n{expected}```\n")
 
         renewed = SNIPPET.sub(replace, text)
+        for fault in faults(page, text):
+            wrong += 1
+            print(f"{page.relative_to(arguments.root)}: {fault}")
         if arguments.write and renewed != text:
             page.write_text(renewed, encoding="utf-8")
-    print(f"{checked} snippets checked, {wrong} differ")
+    print(f"{checked} snippets checked, {wrong} faults")
     return 1 if checked == 0 or (wrong and not arguments.write) else 0
 
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cmath>
 #include <filesystem>
 #include <set>
 #include <string>
@@ -253,4 +254,55 @@ TEST_CASE("the shared data sets are read", "[dataset]") {
     CHECK(data.classes() >= 2);
     CHECK(data.extra.size() == data.paths.size());
   }
+}
+
+TEST_CASE("times and costs, when they are asked for", "[dataset]") {
+  const TempDir dir;
+  const Names files = {"1.png", "2.png", "3.png"};
+  const auto file = manifest(dir,
+                             "path,time,minutes,video\n"
+                             "1.png,0.5,2,a\n2.png,,0,\n3.png,7,1.5,a\n",
+                             files);
+  CHECK(io::read_dataset(file).times.empty());
+  CHECK(io::read_dataset(file).costs.empty());
+  const io::Dataset data = io::read_dataset(file, {.times = true, .cost_column = "minutes"});
+  CHECK(data.times[0] == 0.5);
+  CHECK(std::isnan(data.times[1]));
+  CHECK(data.times[2] == 7);
+  CHECK(data.sequences == std::vector<index_t>{0, 1, 0});
+  CHECK(data.costs == std::vector<double>{2, 0, 1.5});
+  CHECK(data.extra_columns == Names{"time", "minutes", "video"});  // further columns all the same
+
+  const auto refused = [&](const std::string& text, const io::DatasetOptions& options,
+                           const std::string& sentence) {
+    const auto other = manifest(dir, text, files);
+    CHECK_THROWS_WITH(io::read_dataset(other, options), ContainsSubstring(sentence));
+  };
+  refused("path,when\n1.png,1\n", {.times = true}, "no column \"frame\" or \"time\"");
+  refused("path,frame\n1.png,soon\n", {.times = true}, "line 2: the time must be a number");
+  refused("path,cost\n1.png,1\n", {.cost_column = "price"}, "no column \"price\"");
+  refused("path,cost\n1.png,\n", {.cost_column = "cost"}, "line 2: the cost must be a number");
+  refused("path,cost\n1.png,-1\n", {.cost_column = "cost"}, "at least 0; got \"-1\"");
+
+  // without a column for the video, times count in the group
+  const auto grouped = manifest(dir, "path,group,frame\n1.png,g,3\n2.png,g,4\n3.png,h,5\n", files);
+  CHECK(io::read_dataset(grouped, {.times = true}).sequences.empty());
+  CHECK(io::read_dataset(grouped, {.times = true}).times == std::vector<double>{3, 4, 5});
+}
+
+TEST_CASE("in a folder, the number at the end of a name is the time", "[dataset]") {
+  const TempDir dir;
+  for (const char* name : {"p1/a_0001.png", "p1/a_0012.png", "p1/b_0003.png", "p2/a_0004.png",
+                           "p2/cover.png", "p2/7.png"}) {
+    dir.write(std::string("set/") + name, "");
+  }
+  const io::Dataset data = io::read_dataset(dir / "set", {.times = true});
+  CHECK(data.paths == Names{"p1/a_0001.png", "p1/a_0012.png", "p1/b_0003.png", "p2/7.png",
+                            "p2/a_0004.png", "p2/cover.png"});
+  CHECK(std::vector<double>(data.times.begin(), data.times.end() - 1) ==
+        std::vector<double>{1, 12, 3, 7, 4});
+  CHECK(std::isnan(data.times[5]));
+  CHECK(data.sequences == std::vector<index_t>{0, 0, 1, 2, 3, 4});
+  CHECK_THROWS_WITH(io::read_dataset(dir / "set", {.cost_column = "cost"}),
+                    ContainsSubstring("a folder without a manifest.csv"));
 }

@@ -18,6 +18,10 @@
 
 #include "src/io/report_chart.hpp"
 #include "src/io/report_html.hpp"
+#include "src/io/report_pictures.hpp"
+#include "src/io/report_script.hpp"
+#include "src/io/report_statistics.hpp"
+#include "src/io/report_words.hpp"
 #include "tests/support/catch.hpp"
 
 namespace {
@@ -181,19 +185,21 @@ TEST_CASE("a report is complete in itself and says what was asked and why", "[re
   const std::string html = fixture.html();
   CHECK(html.starts_with("<!doctype html>"));
   CHECK_THAT(html, ContainsSubstring("default-src 'none'"));
-  CHECK(html.find("<script") == std::string::npos);
+  CHECK(count(html, "<script") == 1);  // our own, which the policy allows by its hash
+  CHECK_THAT(html, ContainsSubstring("script-src 'sha256-"));
   CHECK(html.find("http:") == std::string::npos);
   CHECK(html.find("https:") == std::string::npos);
   CHECK(count(html, "src='") == count(html, "src='data:image/jpeg;base64,"));
 
   CHECK_THAT(html, ContainsSubstring("Nothing here is cleared for clinical use"));
-  CHECK(html.find("Synthetic") == std::string::npos);
+  CHECK_THAT(html, ContainsSubstring("Not for clinical use"));
+  CHECK(html.find("SYNTHETIC") == std::string::npos);
   for (const char* text :
        {"polyp/a.png", "patient-smith", "Reader: <b>polyp</b>", "score <b>2.5</b>",
         "entropy <b>1.25</b>", "diversity <b>0.0625</b>",
-        "Score 2.5, rank 0 of 100; majority for polyp", "agrees", "disagrees", "2 rounds are done.",
-        "some processor", "1 min 01 s", "0.812", "+0.062", "2.0 % of a pool of 100",
-        "efficientnet_lite0", "had 50 % of these labels"}) {
+        "The network is undecided: 2 of 3 views say polyp. Place 1 of 100 by score.", "agrees",
+        "disagrees", "2 rounds are done.", "some processor", "1 min 01 s", "0.812", "+0.062",
+        "2.0 % of a pool of 100", "efficientnet_lite0", "had 50 % of these labels"}) {
     CAPTURE(text);
     CHECK_THAT(html, ContainsSubstring(text));
   }
@@ -273,10 +279,172 @@ TEST_CASE("text from outside cannot break out of its place", "[report]") {
   io::ReportOptions options;
   options.title = hostile;
   const std::string html = fixture.html(options);
-  CHECK(html.find("<script") == std::string::npos);
+  CHECK(count(html, "<script") == 1);
   CHECK(html.find("alert('") == std::string::npos);
   CHECK(count(html, "&lt;script&gt;") >= 9);
   CHECK_THAT(html, ContainsSubstring("image not found"));
+}
+
+TEST_CASE("pseudonyms leave no original name anywhere", "[report]") {
+  Fixture fixture;
+  const std::string folder_name = "runs/smith-first";
+  for (Json& round : fixture.state["rounds"]) {
+    round["fit"] = pairs("weights", "/home/jones/weights.pt");
+    round["picks"][0]["reason"] = "next to frame a of patient-smith";
+  }
+  fixture.state["notes"] = {"Resumed beside patient-jones.", "A note without any of them."};
+  fixture.state["stop"]["reason"] = "polyp/a.png was the last.";
+  fixture.state["synthetic"] = "Made from patient-smith.";
+  fixture.state["fingerprint"] = pairs("weights", "/home/jones/weights.pt");
+  const fs::path run = fixture.folder(folder_name);
+  fixture.dir.write(folder_name + "/predictions.csv",
+                    "round,split,candidate,path,group,label,p:normal,p:polyp\n"
+                    "1,test,7,test/dorothea.png,patient-dorothea,normal,0.05,0.95\n");
+  io::ReportOptions options;
+  options.pseudonyms = true;
+  for (const bool images : {true, false}) {
+    options.images = images;
+    io::write_report(std::span(&run, 1), options, fixture.dir / "report.html");
+    const std::string html = test::read_file(fixture.dir / "report.html");
+    for (const std::string& name :
+         {std::string("a.png"), std::string("b.png"), std::string("smith"), std::string("jones"),
+          std::string("dorothea"), fixture.dir.path().string()}) {
+      CAPTURE(name, images);
+      CHECK(html.find(name) == std::string::npos);
+    }
+    CHECK_THAT(html, ContainsSubstring("image 7"));  // the suspected label error
+    CHECK_THAT(html, ContainsSubstring("A note without any of them."));
+    CHECK_THAT(html, ContainsSubstring("run 1"));
+    CHECK_THAT(html, ContainsSubstring("2 of 3 views say polyp"));
+  }
+}
+
+TEST_CASE("what the network gets wrong and is sure of", "[report]") {
+  Fixture fixture;
+  CHECK_THAT(fixture.html(), ContainsSubstring("this run recorded no predictions"));
+  const std::string header = "round,split,candidate,path,group,label,p:normal,p:polyp\n";
+  const auto with = [&](const std::string& rows) {
+    fixture.dir.write("runs/first/predictions.csv", header + rows);
+    return fixture.html();
+  };
+  const std::string html = with(
+      "1,test,11,sure.png,g,normal,0.05,0.95\n"
+      "1,test,12,surer.png,g,normal,0.01,0.99\n"
+      "1,test,13,unsure.png,g,normal,0.3,0.7\n"
+      "1,test,14,right.png,g,polyp,0.01,0.99\n"
+      "1,labelled,0,polyp/a.png,patient-smith,polyp,0.875,0.125\n"
+      "0,test,15,older.png,g,normal,0.05,0.95\n");
+  CHECK_THAT(html, ContainsSubstring("Test images<span>2 of 4</span>"));
+  CHECK_THAT(html, ContainsSubstring("Labelled images<span>1 of 1</span>"));
+  CHECK(html.find("surer.png") < html.find("sure.png"));  // surest first
+  for (const char* name : {"unsure.png", "right.png", "older.png"})
+    CHECK(html.find(name) == std::string::npos);
+  CHECK_THROWS_AS(with("1,test,11,x.png,g,heron,0.05,0.95\n"), IoError);
+  CHECK_THROWS_AS(with("1,train,11,x.png,g,polyp,0.05,0.95\n"), IoError);
+}
+
+TEST_CASE("balance and redundancy of a batch", "[report]") {
+  Fixture fixture;
+  CHECK_THAT(fixture.html(), ContainsSubstring("The balance of the pool is not known"));
+  fixture.state["pool_classes"] = {75, 25};
+  fixture.state["rounds"][0]["picks"].push_back(pick(0, "polyp/a.png", "patient-smith", 1));
+  const std::string html = fixture.html();
+  CHECK_THAT(html, ContainsSubstring("data-th='polyp'>2 (100 %)</td>"));
+  CHECK_THAT(html, ContainsSubstring("data-th='polyp'>25 (25 %)</td>"));
+  CHECK_THAT(html, ContainsSubstring("data-th='Largest group'>2</td>"));
+  CHECK_THAT(html, ContainsSubstring("data-th='Near duplicates'>2 (100 %)</td>"));
+  CHECK_THAT(html, ContainsSubstring("data-th='Nearest'>1.000</td>"));
+  fixture.state["pool_classes"] = {75};
+  CHECK_THROWS_AS(fixture.html(), IoError);
+}
+
+TEST_CASE("likeness of pictures is blind to brightness and contrast", "[report]") {
+  using io::report::likeness;
+  using io::report::signature_of;
+  const Image image = sample_image(0);
+  Image dimmer = image, negative = image, flat = image;
+  for (std::size_t i = 0; i < image.pixels.size(); ++i) {
+    dimmer.pixels[i] = static_cast<std::uint8_t>(image.pixels[i] / 2 + 20);
+    negative.pixels[i] = static_cast<std::uint8_t>(255 - image.pixels[i]);
+    flat.pixels[i] = 90;
+  }
+  const auto own = signature_of(image.view());
+  CHECK(likeness(own, own) == Catch::Approx(1));
+  CHECK(likeness(own, signature_of(dimmer.view())) > 0.999);
+  CHECK(likeness(own, signature_of(negative.view())) < -0.999);
+  CHECK(likeness(own, signature_of(flat.view())) == 0);
+}
+
+TEST_CASE("intervals by Student's t", "[report]") {
+  using namespace io::report;
+  // tables of the t distribution, two-sided 95 %
+  const std::pair<index_t, double> table[] = {{1, 12.7062}, {2, 4.3027},  {3, 3.1824},
+                                              {4, 2.7764},  {9, 2.2622},  {10, 2.2281},
+                                              {30, 2.0423}, {120, 1.9799}};
+  for (const auto& [freedom, value] : table) {
+    CAPTURE(freedom);
+    CHECK(student_t_975(freedom) == Catch::Approx(value).margin(5e-5));
+  }
+  // 1, 2, 3, 4: mean 2.5, s = sqrt(5/3), half = 3.1824 s / 2
+  const Estimate some = estimate(std::vector<double>{1, 2, 3, 4});
+  CHECK(some.mean == Catch::Approx(2.5));
+  CHECK(some.half == Catch::Approx(2.05426).margin(1e-4));
+  CHECK(some.count == 4);
+  const Estimate one = estimate(std::vector<double>{0.5});
+  CHECK(one.mean == 0.5);
+  CHECK(std::isnan(one.half));
+  CHECK(std::isnan(estimate({}).mean));
+}
+
+TEST_CASE("area, target and pairs of learning curves", "[report]") {
+  using namespace io::report;
+  const auto make = [](const char* seed, const std::vector<std::pair<index_t, double>>& points) {
+    RunRecord run;
+    run.settings = {{"run", {{"seed", seed}}}};
+    for (const auto& [labels, auc] : points) {
+      RunRecord::Round round;
+      round.labels = labels;
+      round.metrics = RunRecord::Metrics{auc, 0, 0, 0, 10};
+      run.rounds.push_back(round);
+    }
+    return run;
+  };
+  const RunRecord a1 = make("1", {{10, 0.5}, {20, 0.7}, {40, 0.9}});
+  const RunRecord a2 = make("2", {{10, 0.6}, {20, 0.8}, {40, 0.8}});
+  const RunRecord b1 = make("1", {{10, 0.5}, {20, 0.6}, {40, 0.8}});
+  const RunRecord b3 = make("3", {{10, 0.1}, {20, 0.1}, {40, 0.1}});
+  CHECK(curve_area(a1, Metric::auc) == Catch::Approx((10 * 0.6 + 20 * 0.8) / 30));
+  CHECK(labels_to_reach(a1, 0.7) == 20);
+  CHECK(labels_to_reach(a1, 0.71) == 40);
+  CHECK_FALSE(labels_to_reach(a1, 0.91).has_value());
+  const RunGroup a{"a", {&a1, &a2}, {}}, b{"b", {&b3, &b1}, {}};
+  const Estimate difference = paired_difference(
+      a, b, [](const RunRecord& run) { return value_of(run.rounds.back(), Metric::auc); });
+  CHECK(difference.count == 1);  // only seed 1 is in both
+  CHECK(difference.mean == Catch::Approx(0.1));
+}
+
+TEST_CASE("why an image was asked for, in words", "[report]") {
+  io::report::RunRecord run;
+  run.classes = {"normal", "polyp"};
+  io::report::RunRecord::Pick one;
+  one.score = 1;
+  one.dominant = 1;
+  const auto say = [&](const std::vector<double>& p, const std::string& reason) {
+    one.probabilities = p;
+    one.views = static_cast<index_t>(p.size());
+    one.reason = reason;
+    return io::report::why_asked(run, one);
+  };
+  CHECK(say({0.9, 0.9, 0.2, 0.1}, "") == "The network is undecided: 2 of 4 views say polyp.");
+  CHECK(say({0.9, 0.2, 0.2}, "") == "The network is undecided: 1 of 3 views says polyp.");
+  CHECK(say({0.95, 0.9}, "score 1, rank 0 of 10; majority for class 1; near nothing labelled") ==
+        "All 2 views say polyp, and surely. Place 1 of 10 by score. Near nothing labelled.");
+  CHECK(say({0.6, 0.55}, "") == "All 2 views say polyp, but barely.");
+  CHECK(say({0.4, 0.4}, "") ==
+        "No view is sure: the likeliest answer is polyp, with 0.400 on average.");
+  one.score = std::numeric_limits<double>::quiet_NaN();
+  CHECK(say({}, "drawn at random.") == "Drawn at random.");
 }
 
 TEST_CASE("without images there is no pixel in the report, with pseudonyms no name", "[report]") {
@@ -307,10 +475,11 @@ TEST_CASE("without images there is no pixel in the report, with pseudonyms no na
 TEST_CASE("a report caps its pictures and says so", "[report]") {
   const Fixture fixture;
   io::ReportOptions options;
-  options.max_pictures = 5;  // one pick takes four
+  options.max_pictures = 5;  // both candidates, and the views of one
   const std::string html = fixture.html(options);
-  CHECK(pictures(html).size() == 4);
-  CHECK_THAT(html, ContainsSubstring("the pictures of 1 pick are left out"));
+  CHECK(pictures(html).size() == 5);
+  CHECK(count(html, "class='whole'") == 2);
+  CHECK_THAT(html, ContainsSubstring("views of 1 image are left out"));
 }
 
 TEST_CASE("a report shows a run that is not finished, or has no figures", "[report]") {
@@ -368,9 +537,16 @@ TEST_CASE("a report shows a run that is not finished, or has no figures", "[repo
     CHECK(html.find("<strong>dropped</strong>") == std::string::npos);
     CHECK(html.find("score <b>") == std::string::npos);
   }
+  SECTION("data that says itself that it is generated") {
+    fixture.state["synthetic"] = "Drawn by a program <for tests>.";
+    const std::string html = fixture.html();
+    CHECK_THAT(html, ContainsSubstring("Drawn by a program &lt;for tests&gt;."));
+    CHECK(count(html, "<span class='tag'>SYNTHETIC DATA</span>") == count(html, "<h2 "));
+  }
   SECTION("generated data") {
     fixture.config.insert(fixture.config.find("model ="), "synthetic = true\n");
-    CHECK_THAT(fixture.html(), ContainsSubstring("Synthetic: this run used generated images"));
+    CHECK_THAT(fixture.html(),
+               ContainsSubstring("SYNTHETIC DATA.</strong> This run used generated images"));
   }
 }
 
@@ -414,7 +590,14 @@ TEST_CASE("several runs are compared, seeds of one setting with their mean", "[r
   CHECK_THAT(html,
              ContainsSubstring("aift (mean of 2): 2 labels, AUC 0.844"));  // (0.875 + 0.8125) / 2
   CHECK_THAT(html, ContainsSubstring("other, round 1: 2 labels, AUC 0.812"));
-  CHECK(count(html, "class='s0 thin'") == 2);
+  // t(1) = 12.706, s / sqrt(2) = 0.03125
+  CHECK_THAT(html, ContainsSubstring("aift (mean of 2): 2 labels, AUC 0.844 ± 0.397"));
+  CHECK(count(html, "class='s0 thin'") == 2 * 4 * 2);  // two runs, four figures, two axes
+  CHECK_THAT(html, ContainsSubstring("One group has one seed only"));
+  CHECK_THAT(html, ContainsSubstring("one seed, no interval"));
+  // aift minus random in the pair of seed 8: the same figures
+  CHECK_THAT(html, ContainsSubstring("data-th='Difference'>+0.000</td>"));
+  CHECK_THAT(html, ContainsSubstring("data-th='Difference'>baseline</td>"));
 }
 
 TEST_CASE("what is no run makes no report and leaves the one that is there", "[report]") {

@@ -826,3 +826,121 @@ TEST_CASE("options that contradict each other are refused in one sentence") {
   }
   CHECK_THROWS_WITH(world.learner(), ContainsSubstring(part));
 }
+
+TEST_CASE("batch rules: every batch keeps to them, the first one too") {
+  World world(make_dataset(90, 2, 5));
+  for (index_t i = 0; i < 90; ++i)  // three frames of each video, one apart
+    world.data.times.push_back(static_cast<double>(i % 3));
+  world.options.rules = {.max_per_group = 2, .min_gap = 2, .audit_share = 0.2};
+  world.options.rounds = 6;
+  ActiveLearner learner = world.learner();
+  learner.run(world.watch);
+  const RunState& state = learner.state();
+  REQUIRE(state.rounds.size() == 6);
+  for (const RoundRecord& round : state.rounds) {
+    REQUIRE(round.picks.size() == 5);
+    CHECK(round.shortfall.empty());
+    CHECK(round.vetoed.gap > 0);
+    CHECK(std::count_if(round.picks.begin(), round.picks.end(),
+                        [](const Pick& pick) { return pick.audit; }) == 1);
+    for (std::size_t a = 0; a < 5; ++a) {
+      for (std::size_t b = 0; b < a; ++b) {
+        const index_t i = round.picks[a].candidate.index;
+        const index_t j = round.picks[b].candidate.index;
+        CHECK((i / 3 != j / 3 || std::abs(i - j) == 2));
+      }
+    }
+  }
+  CHECK(run_state_from_json(to_json(state), "state").rounds[3].vetoed == state.rounds[3].vetoed);
+  CHECK(to_json(run_state_from_json(to_json(state), "state")) == to_json(state));
+}
+
+TEST_CASE("batch rules: the order of the manifest changes nothing") {
+  const auto picks = [](std::uint64_t seed) {
+    io::Dataset data = make_dataset(60, 2, 5);
+    if (seed > 0) data = permuted(data, seed);
+    World world(std::move(data));
+    for (std::size_t i = 0; i < 60; ++i) {
+      const std::uint64_t id = world.data.ids[i];
+      world.data.times.push_back(static_cast<double>(splitmix64(id) % 10));
+      world.data.costs.push_back(static_cast<double>(splitmix64(id + 1) % 4));
+    }
+    world.options.rules = {.min_gap = 6, .max_cost = 7, .audit_share = 0.4};
+    ActiveLearner learner = world.learner();
+    learner.run(world.watch);
+    return picked_ids(learner.state());
+  };
+  CHECK(picks(0) == picks(5));
+}
+
+TEST_CASE("batch rules: near-duplicates are looked for in the model's features") {
+  World world;
+  world.options.rules = {.veto_similarity = 0.9};
+  world.options.rounds = 3;
+  ActiveLearner learner = world.learner();
+  learner.run(world.watch);
+  CHECK(learner.state().rounds[0].vetoed.sum() == 0);
+  CHECK(learner.state().rounds[1].vetoed.similarity > 0);
+
+  World towards;
+  towards.options.rules = {.veto_similarity = 0.9, .against_labelled = true};
+  towards.options.rounds = 3;
+  ActiveLearner other = towards.learner();
+  other.run(towards.watch);
+  CHECK(other.state().rounds[1].vetoed.similarity > learner.state().rounds[1].vetoed.similarity);
+}
+
+TEST_CASE("batch rules: a pool of which nobody is admitted any more ends the run") {
+  World world;
+  world.data.costs.assign(60, 1);
+  for (std::size_t i = 0; i < 60; i += 6)
+    world.data.costs[i] = 0.5;
+  world.options.rules = {.max_cost = 0.5};
+  world.options.rounds = 0;
+  const TempDir dir;
+  world.options.folder = dir / "run";
+  std::string stop;
+  std::size_t rounds = 0;
+  {
+    ActiveLearner learner = world.learner();
+    stop = learner.run(world.watch).reason;
+    CHECK(learner.state().stop->rule == "batch_rules");
+    CHECK_THAT(stop, ContainsSubstring("The batch has 0 of 5 candidates"));
+    rounds = learner.state().rounds.size();
+    CHECK(rounds == 8);  // of the 45 in the pool, one each
+    CHECK(learner.state().rounds[0].shortfall ==
+          "The batch has 1 of 5 candidates: the batch rules leave out all others (44 by their "
+          "cost).");
+    CHECK(world.watch.noted("The batch has 1 of 5"));
+  }
+  world.options.open = OpenRun::resume;
+  ActiveLearner learner = world.learner();
+  learner.run(world.watch);
+  CHECK(learner.state().rounds.size() == rounds);
+  CHECK(learner.state().stop->reason == stop);
+}
+
+TEST_CASE("batch rules: columns that they need, and a resumed run that has other rules") {
+  World world;
+  const auto refused = [&](const BatchRules& rules, const std::string& sentence) {
+    world.options.rules = rules;
+    CHECK_THROWS_WITH(world.learner(), ContainsSubstring(sentence));
+  };
+  refused({.min_gap = 2}, "min_gap needs times of the 60 candidates; the data set has 0");
+  refused({.max_cost = 2}, "max_cost needs costs");
+  refused({.audit_share = 2}, "audit_share");
+
+  const TempDir dir;
+  world.data.costs.assign(60, 1);
+  world.options.rules = {.max_cost = 3};
+  world.options.folder = dir / "run";
+  {
+    ActiveLearner learner = world.learner();
+    learner.step(world.watch);
+  }
+  world.options.open = OpenRun::resume;
+  refused({}, "batch rules: cost at most 3");
+  refused({.max_cost = 4}, "batch rules");
+  world.data.costs[3] = 2;
+  refused({.max_cost = 3}, "batch rules");
+}

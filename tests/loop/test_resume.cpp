@@ -7,7 +7,9 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <numeric>
 
+#include <aift/io/csv.hpp>
 #include <aift/loop/active_learner.hpp>
 
 #include "loop/fake_world.hpp"
@@ -32,6 +34,7 @@ const std::set<std::string> kAllFiles = {"state.json",
                                          "curve.csv",
                                          "picks.csv",
                                          "times.csv",
+                                         "predictions.csv",
                                          "model-000.safetensors",
                                          "model-001.safetensors",
                                          "model-002.safetensors",
@@ -41,18 +44,19 @@ std::string tables(const fs::path& folder) {
   return read_file(folder / "curve.csv") + read_file(folder / "picks.csv");
 }
 
-/// The tables and the last model of a run that nothing disturbs.
+std::string everything(const fs::path& folder) {
+  return tables(folder) + read_file(folder / "predictions.csv") +
+         read_file(folder / "model-003.safetensors");
+}
+
+/// The tables, the predictions and the last model of a run that nothing disturbs.
 std::string undisturbed() {
   const TempDir dir;
   World world;
   world.options.folder = dir / "run";
   ActiveLearner learner = world.learner();
   learner.run(world.watch);
-  return tables(dir / "run") + read_file(dir / "run" / "model-003.safetensors");
-}
-
-std::string everything(const fs::path& folder) {
-  return tables(folder) + read_file(folder / "model-003.safetensors");
+  return everything(dir / "run");
 }
 
 }  // namespace
@@ -71,6 +75,24 @@ TEST_CASE("a run leaves its tables, its state and a model per round") {
   CHECK(read_file(run / "picks.csv") == picks_csv(learner.state()));
   CHECK(read_file(run / "times.csv") == times_csv(learner.state()));
   CHECK(read_file(run / "state.json") == to_json(learner.state()));
+
+  // the last model on the test set and on everything labelled, each once
+  const io::CsvTable predictions = io::read_csv(run / "predictions.csv");
+  std::set<std::string> seen;
+  index_t tested = 0;
+  for (const io::CsvRow& row : predictions.rows) {
+    CHECK(row.fields[0] == "3");
+    CHECK(seen.insert(row.fields[2]).second);
+    tested += row.fields[1] == "test" ? 1 : 0;
+    double sum = 0;
+    for (std::size_t k = 6; k < row.fields.size(); ++k)
+      sum += std::stod(row.fields[k]);
+    CHECK(sum == Catch::Approx(1).margin(1e-6));
+  }
+  CHECK(tested == learner.state().test);
+  CHECK(static_cast<index_t>(predictions.rows.size()) == tested + learner.state().labels());
+  const auto& pool = learner.state().pool_classes;
+  CHECK(std::accumulate(pool.begin(), pool.end(), index_t{0}) == learner.state().pool);
   const auto last = LinearModel::load(run / "model-003.safetensors");
   CHECK(dynamic_cast<const LinearModel&>(*last).weights ==
         dynamic_cast<const LinearModel&>(learner.model()).weights);
@@ -158,6 +180,51 @@ TEST_CASE("killed at random moments, again and again, and resumed: the same byte
   CHECK(kills >= 10);
 }
 
+TEST_CASE("a run with batch rules, stopped anywhere and resumed: the same bytes") {
+  const auto make = [](const fs::path& folder) {
+    auto world = std::make_unique<World>();
+    for (std::size_t i = 0; i < 60; ++i) {
+      world->data.times.push_back(static_cast<double>(i % 3));
+      world->data.costs.push_back(static_cast<double>(1 + i % 2));
+    }
+    world->options.rules = {.max_per_group = 2,
+                            .min_gap = 2,
+                            .veto_similarity = 0.99999,
+                            .against_labelled = true,
+                            .max_cost = 7,
+                            .audit_share = 0.25};
+    world->options.folder = folder;
+    world->options.open = OpenRun::create_or_resume;
+    return world;
+  };
+  const TempDir dir;
+  index_t reports = 0;
+  {
+    const auto world = make(dir / "whole");
+    ActiveLearner learner = world->learner();
+    learner.run(world->watch);
+    reports = world->watch.reports;
+  }
+  const std::string expected = everything(dir / "whole");
+  CHECK(expected.find("\n3,") != std::string::npos);
+  for (index_t at = 3; at < reports; at += reports / 9) {
+    CAPTURE(at);
+    const fs::path folder = dir / fmt::format("at{}", at);
+    {
+      const auto world = make(folder);
+      ActiveLearner learner = world->learner();
+      world->watch.on_report = [&](std::string_view, index_t, index_t) {
+        if (world->watch.reports > at) throw std::runtime_error("power cut");
+      };
+      CHECK_THROWS_WITH(learner.run(world->watch), "power cut");
+    }
+    const auto world = make(folder);
+    ActiveLearner learner = world->learner();
+    learner.run(world->watch);
+    REQUIRE(everything(folder) == expected);
+  }
+}
+
 TEST_CASE("files of a round that never ended go when the run is resumed") {
   const TempDir dir;
   {
@@ -181,8 +248,9 @@ TEST_CASE("files of a round that never ended go when the run is resumed") {
   world.options.open = OpenRun::resume;
   ActiveLearner learner = world.learner();
   CHECK(files_in(run) == std::set<std::string>{"state.json", "curve.csv", "picks.csv", "times.csv",
-                                               "model-000.safetensors", "model-001.safetensors",
-                                               "model-best.safetensors", "notes.txt"});
+                                               "predictions.csv", "model-000.safetensors",
+                                               "model-001.safetensors", "model-best.safetensors",
+                                               "notes.txt"});
   CHECK(tables(run) == curve_csv(learner.state()) + picks_csv(learner.state()));
   learner.run(world.watch);
   CHECK(everything(run) == undisturbed());

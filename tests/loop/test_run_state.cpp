@@ -180,6 +180,18 @@ TEST_CASE("a fingerprint names what differs") {
                                                      "recipe: not given, now y"});
 }
 
+TEST_CASE("what the data set says of itself comes back from the state") {
+  RunState state = example();
+  state.pool_classes.assign(state.class_names.size(), 7);
+  state.synthetic = "Drawn by a program.";
+  const RunState back = run_state_from_json(to_json(state), "x");
+  CHECK(back.pool_classes == state.pool_classes);
+  CHECK(back.synthetic == state.synthetic);
+  CHECK(to_json(back) == to_json(state));
+  state.pool_classes.pop_back();
+  CHECK_THROWS_AS(run_state_from_json(to_json(state), "x"), IoError);
+}
+
 TEST_CASE("this machine and this build are described the same way twice") {
   const Fingerprint machine = machine_fingerprint(3);
   CHECK(machine.differences(machine_fingerprint(3)).empty());

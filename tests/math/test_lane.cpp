@@ -141,10 +141,15 @@ void check_lanes() {
     for (T& r : positive.lane)
       r = std::isfinite(r) ? std::abs(r) : T{1};
     const auto log1ps = math::log1p_lane<L>(positive);
+    typename L::Real negative = x;
+    for (T& r : negative.lane)
+      r = std::isnan(r) ? T{-1} : -std::abs(r);
+    const auto short_exps = math::exp_nonpositive_lane<L>(negative);
     for (std::size_t l = 0; l < kLanes; ++l) {
       REQUIRE(same_bits(logs.lane[l], math::log(x.lane[l])));
       REQUIRE(same_bits(exps.lane[l], math::exp(x.lane[l])));
       REQUIRE(same_bits(log1ps.lane[l], math::log1p(positive.lane[l])));
+      REQUIRE(same_bits(short_exps.lane[l], math::exp_nonpositive(negative.lane[l])));
     }
   }
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -220,6 +221,37 @@ TEST_CASE("what stands behind the last class is no probability") {
     for (const score::detail::Engine* engine : score::detail::engines()) {
       INFO(engine->name << ", classes " << classes);
       require_same(wanted, run(*engine, chunk, options, ScoreKind::aift, 20));
+    }
+  }
+}
+
+TEST_CASE("logits that tie, or stand at the ends of their range") {
+  constexpr float kMost = std::numeric_limits<float>::max();
+  for (const index_t classes : {2, 3, 31, 32, 33, 70}) {
+    const auto width = static_cast<std::size_t>(classes);
+    std::vector<float> values;
+    for (const float low : {-kMost, -200.0F, -87.5F, 0.0F}) {
+      for (std::size_t row = 0; row < 9; ++row) {  // 0, 1, ... of the classes are the largest
+        for (std::size_t k = 0; k < width; ++k)
+          values.push_back(k * 9 / width < row ? (row == 8 ? kMost : 1.0F) : low);
+      }
+    }
+    const auto chunk =
+        PatchPredictions::dense(values.data(), 12, 3, classes, PredictionKind::logits);
+    for (const Precision precision : {Precision::double_, Precision::single}) {
+      ScoreOptions options;
+      options.precision = precision;
+      options.alpha = 0.7;
+      const Result wanted =
+          run(*score::detail::engines().front(), chunk, options, ScoreKind::aift, 12);
+      for (const double e : wanted.patch_entropy) {
+        REQUIRE(e >= 0);
+        REQUIRE(e <= std::log(static_cast<double>(classes)) * (1 + 1e-6));
+      }
+      for (const score::detail::Engine* engine : score::detail::engines()) {
+        INFO(engine->name << ", classes " << classes << ", " << to_string(precision));
+        require_same(wanted, run(*engine, chunk, options, ScoreKind::aift, 12));
+      }
     }
   }
 }

@@ -53,7 +53,7 @@ TEST_CASE("unknown selectors and options are refused with what there is") {
   const auto registry = SelectorRegistry::with_builtin();
   CHECK_THROWS_WITH(registry.make("enthropy"),
                     ContainsSubstring("enthropy") &&
-                        ContainsSubstring("aift, bald, diversity, entropy, least_confidence"));
+                        ContainsSubstring("aift, badge, bald, class_balanced, diversity, entropy"));
   Settings settings;
   settings.set("alhpa=0.5");
   CHECK_THROWS_WITH(registry.make("aift", settings),
@@ -66,7 +66,7 @@ TEST_CASE("unknown selectors and options are refused with what there is") {
   CHECK_THROWS_AS(registry.make("aift", out_of_range), ValueError);
   Settings pick;
   pick.set("pick=best");
-  CHECK_THROWS_WITH(registry.make("aift", pick), ContainsSubstring("top or acft"));
+  CHECK_THROWS_WITH(registry.make("aift", pick), ContainsSubstring("top, acft, softmax"));
   Settings omega;
   omega.set("omega=0.5");
   CHECK_THROWS_AS(registry.make("aift", omega), ValueError);

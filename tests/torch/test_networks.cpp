@@ -162,12 +162,14 @@ TEST_CASE(
 
 TEST_CASE("the list of architectures tells the truth") {
   REQUIRE(nn::architectures().size() >= 1);
+  CHECK(std::ranges::is_sorted(nn::architectures(), {}, &nn::Architecture::name));
   for (const nn::Architecture& facts : nn::architectures()) {
     CAPTURE(facts.name);
-    const auto model = nn::make_model(facts.name, 2, 32);
-    const auto& network = *dynamic_cast<const nn::ModuleModel&>(*model).network();
+    const auto made = nn::make_network(facts.name, 2);
+    const nn::Network& network = *made;
     CHECK(network.stages() == facts.stages);
-    CHECK(model->info().feature_size == facts.feature_size);
+    CHECK(network.head().weight.size(1) == facts.feature_size);
+    CHECK(facts.input.height == facts.input_size);
     std::int64_t parameters = 0;
     for (index_t stage = 0; stage < network.stages(); ++stage)
       for (const auto& parameter : network.stage_parameters(stage))
@@ -257,9 +259,9 @@ TEST_CASE("weights that do not fit are refused, naming the first offending tenso
   const std::vector<float> one = {1};
   const std::vector<aift::io::TensorView> other = {
       aift::io::tensor_view<float>("conv1.weight", one, {1})};
-  aift::io::write_safetensors(dir / "other.safetensors", other, {{"architecture", "resnet18"}});
+  aift::io::write_safetensors(dir / "other.safetensors", other, {{"architecture", "resnet19"}});
   CHECK_THROWS_WITH(load(dir / "other.safetensors"), ContainsSubstring("'_fc.weight' is missing"));
-  CHECK_THROWS_WITH(nn::load_model(dir / "other.safetensors"), ContainsSubstring("'resnet18'"));
+  CHECK_THROWS_WITH(nn::load_model(dir / "other.safetensors"), ContainsSubstring("'resnet19'"));
 
   const auto missing = edited(good, dir / "missing.safetensors", [](Tensors& t, Metadata&) {
     std::erase_if(t, [](const auto& v) { return v.name == "_blocks.3._bn1.running_var"; });

@@ -26,9 +26,9 @@ enum class Border : std::uint8_t {
 
 /// How one patch is made from its source; everything is in here, nothing is drawn while rendering.
 struct PatchPlan {
-  CandidateRef candidate;
-  Purpose purpose = Purpose::scoring;
-  index_t round = 0;
+  CandidateRef candidate;              ///< whose view it is
+  Purpose purpose = Purpose::scoring;  ///< what it is rendered for
+  index_t round = 0;                   ///< in which it was made; for the record
   index_t index = 0;  ///< patch number within the candidate; scoring patch 0 is the identity
 
   /// Output to source. Output coordinates u, v are normalised: (-1,-1) is the outer corner of the
@@ -39,16 +39,16 @@ struct PatchPlan {
   /// The identity stretches the whole source onto the output. For W = H this is source = m (u,v,1)
   /// in normalised coordinates.
   std::array<double, 6> matrix = {1, 0, 0, 0, 1, 0};
-  Border border = Border::reflect;
-  std::uint8_t border_value = 0;
+  Border border = Border::reflect;  ///< what lies beyond the source's edge
+  std::uint8_t border_value = 0;    ///< grey value there when `border` is constant
 
   /// Colour, applied to values in [0, 255] in this order, then clipped to [0, 255]:
   /// x *= gain[c]; x = mean + contrast (x - mean) with mean = 127.5; x += 255 brightness;
   /// x = grey + saturation (x - grey), grey = 0.299 R + 0.587 G + 0.114 B.
   std::array<double, 3> gain = {1, 1, 1};
-  double contrast = 1;
-  double brightness = 0;
-  double saturation = 1;
+  double contrast = 1;    ///< about 127.5
+  double brightness = 0;  ///< share of the full range that is added
+  double saturation = 1;  ///< 0: grey
 };
 
 /// Text of a plan, one line, for people: `candidate 12 scoring round 0 patch 3: rotate 37.2 deg,
@@ -58,20 +58,21 @@ struct PatchPlan {
 
 /// What the model wants: NCHW float32, (x - mean) / std per channel with x in [0, 255].
 struct PatchFormat {
-  index_t channels = 3;
-  index_t height = 0;
-  index_t width = 0;
-  std::array<float, 3> mean = {127.0F, 127.0F, 127.0F};
-  std::array<float, 3> std = {128.0F, 128.0F, 128.0F};
+  index_t channels = 3;                                  ///< C: 3 (R, G, B) or 1 (grey)
+  index_t height = 0;                                    ///< H, pixels
+  index_t width = 0;                                     ///< W, pixels
+  std::array<float, 3> mean = {127.0F, 127.0F, 127.0F};  ///< per channel, in [0, 255]
+  std::array<float, 3> std = {128.0F, 128.0F, 128.0F};   ///< per channel, in units of [0, 255]
+  /// Values of one patch: C H W.
   [[nodiscard]] index_t elements() const noexcept { return channels * height * width; }
-  [[nodiscard]] bool operator==(const PatchFormat&) const = default;
+  [[nodiscard]] bool operator==(const PatchFormat&) const = default;  ///< of every field
 };
 
 /// Where rendered patches go: [count, channels, height, width] float32, contiguous.
 struct PatchBuffer {
-  float* data = nullptr;
-  index_t capacity = 0;  ///< patches
-  PatchFormat format;
+  float* data = nullptr;  ///< room for capacity format.elements() values
+  index_t capacity = 0;   ///< patches
+  PatchFormat format;     ///< of each patch
 };
 
 /// Pixels (or voxels) of candidates. Thread rule: reads may come from several threads.
@@ -91,6 +92,7 @@ class ImageSource : public Source {
 class Augmenter {
  public:
   virtual ~Augmenter() = default;
+  /// Name for records, snake_case.
   [[nodiscard]] virtual std::string_view name() const noexcept = 0;
   /// Patches per candidate for a purpose (scoring, training, probe, test), at least 1.
   [[nodiscard]] virtual index_t patches(Purpose purpose) const = 0;
@@ -102,6 +104,14 @@ class Augmenter {
   /// throws ShapeError (capacity, format), IoError (source)
   virtual void render(std::span<const PatchPlan> plans, const Source& source,
                       const PatchBuffer& out) const = 0;
+  /// The images that `render` makes patches of this format from, when it does so exactly as
+  /// BatchRenderer does: then whoever has many to render may do it himself, on a GPU as well. Null:
+  /// patches are made otherwise, `render` has to be called.
+  [[nodiscard]] virtual const ImageSource* images(const Source& source,
+                                                  const PatchFormat& format) const noexcept {
+    static_cast<void>(source), static_cast<void>(format);
+    return nullptr;
+  }
 };
 
 }  // namespace aift

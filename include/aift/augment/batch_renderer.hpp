@@ -19,11 +19,11 @@ enum class PatchLayout : std::uint8_t {
 
 /// Where the patches of a batch go: one after the other, contiguous.
 struct PatchOutput {
-  void* data = nullptr;
-  index_t capacity = 0;     ///< patches
-  DType type = DType::f32;  ///< f32, f16 or bf16; rounded to nearest, ties to even
-  PatchLayout layout = PatchLayout::nchw;
-  PatchFormat format;
+  void* data = nullptr;                    ///< capacity format.elements() values of `type`
+  index_t capacity = 0;                    ///< patches
+  DType type = DType::f32;                 ///< f32, f16 or bf16; rounded to nearest, ties to even
+  PatchLayout layout = PatchLayout::nchw;  ///< of each patch
+  PatchFormat format;                      ///< size, mean and scale of each patch
 };
 
 /// Images and the plans of each. Owns nothing.
@@ -45,7 +45,9 @@ class BatchRenderer {
  public:
   BatchRenderer();
   ~BatchRenderer();
+  /// The other one can then be destroyed or assigned to, nothing else.
   BatchRenderer(BatchRenderer&&) noexcept;
+  /// As the constructor.
   BatchRenderer& operator=(BatchRenderer&&) noexcept;
 
   /// executor  null: the calling thread alone

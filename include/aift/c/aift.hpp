@@ -19,7 +19,9 @@ namespace aift::c {
 /// A status other than AIFT_OK; what() is the library's sentence.
 class Error : public std::runtime_error {
  public:
+  /// From a failed call.
   Error(aift_status status, const char* message) : std::runtime_error(message), status_(status) {}
+  /// What the call returned.
   [[nodiscard]] aift_status status() const noexcept { return status_; }
 
  private:
@@ -36,12 +38,19 @@ template <class T>
 class View {
  public:
   View() = default;
+  /// `size` elements from `data` on.
   View(const T* data, std::int64_t size) : data_(data), size_(size) {}
+  /// First element.
   [[nodiscard]] const T* begin() const noexcept { return data_; }
+  /// Behind the last element.
   [[nodiscard]] const T* end() const noexcept { return data_ + size_; }
+  /// First element.
   [[nodiscard]] const T* data() const noexcept { return data_; }
+  /// Elements.
   [[nodiscard]] std::int64_t size() const noexcept { return size_; }
+  /// Whether there are none.
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+  /// Element i, not checked.
   [[nodiscard]] const T& operator[](std::int64_t i) const noexcept { return data_[i]; }
 
  private:
@@ -56,26 +65,37 @@ class Result {
   /// Takes over; null is an empty result.
   explicit Result(aift_result* result) : result_(result) {}
 
+  /// Column AIFT_SCORE.
   [[nodiscard]] View<double> score() const& { return f64(AIFT_SCORE); }
   View<double> score() const&& = delete;
+  /// Column AIFT_ENTROPY.
   [[nodiscard]] View<double> entropy() const& { return f64(AIFT_ENTROPY); }
   View<double> entropy() const&& = delete;
+  /// Column AIFT_DIVERSITY.
   [[nodiscard]] View<double> diversity() const& { return f64(AIFT_DIVERSITY); }
   View<double> diversity() const&& = delete;
+  /// Column AIFT_CELLS.
   [[nodiscard]] View<double> cells() const& { return f64(AIFT_CELLS); }
   View<double> cells() const&& = delete;
+  /// Column AIFT_MEAN_PROBABILITIES.
   [[nodiscard]] View<double> mean_probabilities() const& { return f64(AIFT_MEAN_PROBABILITIES); }
   View<double> mean_probabilities() const&& = delete;
+  /// Column AIFT_PATCH_ENTROPIES.
   [[nodiscard]] View<double> patch_entropies() const& { return f64(AIFT_PATCH_ENTROPIES); }
   View<double> patch_entropies() const&& = delete;
+  /// Column AIFT_DOMINANT.
   [[nodiscard]] View<std::int32_t> dominant() const& { return i32(AIFT_DOMINANT); }
   View<std::int32_t> dominant() const&& = delete;
+  /// Column AIFT_KEPT.
   [[nodiscard]] View<std::int32_t> kept() const& { return i32(AIFT_KEPT); }
   View<std::int32_t> kept() const&& = delete;
+  /// Column AIFT_KEPT_OFFSETS.
   [[nodiscard]] View<std::int64_t> kept_offsets() const& { return i64(AIFT_KEPT_OFFSETS); }
   View<std::int64_t> kept_offsets() const&& = delete;
+  /// Column AIFT_CELL_OFFSETS.
   [[nodiscard]] View<std::int64_t> cell_offsets() const& { return i64(AIFT_CELL_OFFSETS); }
   View<std::int64_t> cell_offsets() const&& = delete;
+  /// Column AIFT_INDEX.
   [[nodiscard]] View<std::int64_t> index() const& { return i64(AIFT_INDEX); }
   View<std::int64_t> index() const&& = delete;
   /// Why pick `rank` was picked; empty where nothing is said.
@@ -83,6 +103,7 @@ class Result {
     const char* const text = aift_result_reason(result_.get(), rank);
     return text != nullptr ? text : "";
   }
+  /// For calls of the C interface.
   [[nodiscard]] const aift_result* get() const noexcept { return result_.get(); }
 
  private:
@@ -112,11 +133,13 @@ class Result {
   aift_context_options_init(&options);
   return options;
 }
+/// Options with their defaults.
 [[nodiscard]] inline aift_score_options score_options() {
   aift_score_options options;
   aift_score_options_init(&options);
   return options;
 }
+/// A pool without anything in it.
 [[nodiscard]] inline aift_pool pool() {
   aift_pool pool;
   aift_pool_init(&pool);
@@ -152,6 +175,7 @@ class Selector {
                                &made));
     selector_.reset(made);
   }
+  /// For calls of the C interface.
   [[nodiscard]] const aift_selector* get() const noexcept { return selector_.get(); }
 
  private:
@@ -164,52 +188,61 @@ class Selector {
 /// aift_context: one call at a time. Every function throws Error.
 class Context {
  public:
+  /// A context of its own.
   explicit Context(const aift_context_options& options = context_options()) {
     aift_context* made = nullptr;
     check(aift_context_create(&options, &made));
     context_.reset(made);
   }
 
+  /// Scores by name.
   [[nodiscard]] Result score(const aift_predictions& predictions, const std::string& name = "aift",
                              const aift_score_options& options = score_options()) {
     return made([&](aift_result** out) {
       return aift_score(context_.get(), &predictions, name.c_str(), &options, out);
     });
   }
+  /// Dominant classes and kept patches.
   [[nodiscard]] Result majority(const aift_predictions& predictions,
                                 const aift_score_options& options = score_options()) {
     return made([&](aift_result** out) {
       return aift_majority(context_.get(), &predictions, &options, out);
     });
   }
+  /// Pairwise matrices of the kept patches.
   [[nodiscard]] Result matrices(const aift_predictions& predictions,
                                 const aift_score_options& options = score_options()) {
     return made([&](aift_result** out) {
       return aift_matrices(context_.get(), &predictions, &options, out);
     });
   }
+  /// Entropy of every patch.
   [[nodiscard]] Result patch_entropies(const aift_predictions& predictions,
                                        const aift_score_options& options = score_options()) {
     return made([&](aift_result** out) {
       return aift_patch_entropies(context_.get(), &predictions, &options, out);
     });
   }
+  /// The `budget` largest of `count` scores.
   [[nodiscard]] Result top_b(const double* scores, std::int64_t count, std::int64_t budget) {
     return made([&](aift_result** out) {
       return aift_top_b(context_.get(), scores, count, AIFT_F64, budget, out);
     });
   }
+  /// The same for float.
   [[nodiscard]] Result top_b(const float* scores, std::int64_t count, std::int64_t budget) {
     return made([&](aift_result** out) {
       return aift_top_b(context_.get(), scores, count, AIFT_F32, budget, out);
     });
   }
+  /// The picks of a selector.
   [[nodiscard]] Result select(const Selector& selector, const aift_pool& pool, std::int64_t budget,
                               std::int64_t round = 0) {
     return made([&](aift_result** out) {
       return aift_select(context_.get(), selector.get(), &pool, budget, round, out);
     });
   }
+  /// For calls of the C interface.
   [[nodiscard]] aift_context* get() const noexcept { return context_.get(); }
 
  private:

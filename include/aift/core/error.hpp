@@ -12,37 +12,38 @@ namespace aift {
 /// expected, what came, what to do. It carries shapes and indices, never pixels or identifiers.
 class Error : public std::runtime_error {
  public:
+  /// The message is what what() gives back.
   explicit Error(const std::string& message) : std::runtime_error(message) {}
 };
 
 /// Rank, extent, stride or layout is not what the operation needs.
 class ShapeError : public Error {
  public:
-  using Error::Error;
+  using Error::Error;  ///< from the message
 };
 
 /// A value is outside its documented range (NaN, negative probability, alpha of 0, unknown name).
 class ValueError : public Error {
  public:
-  using Error::Error;
+  using Error::Error;  ///< from the message
 };
 
 /// An accelerator is absent or reported a failure.
 class DeviceError : public Error {
  public:
-  using Error::Error;
+  using Error::Error;  ///< from the message
 };
 
 /// A file or folder could not be read, written or understood.
 class IoError : public Error {
  public:
-  using Error::Error;
+  using Error::Error;  ///< from the message
 };
 
 /// The caller asked to stop; the last good state is untouched.
 class CancelledError : public Error {
  public:
-  using Error::Error;
+  using Error::Error;  ///< from the message
 };
 
 }  // namespace aift

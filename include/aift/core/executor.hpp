@@ -14,6 +14,7 @@ namespace aift {
 /// allocates nothing; it lives as long as the call it is handed to.
 class TaskRef {
  public:
+  /// Refers to `function(index, worker)`, which must outlive the call.
   template <class Function,
             class = std::enable_if_t<!std::is_same_v<std::remove_cvref_t<Function>, TaskRef>>>
   TaskRef(Function&& function) noexcept  // NOLINT(google-explicit-constructor): as function_ref
@@ -22,6 +23,7 @@ class TaskRef {
           (*static_cast<std::add_pointer_t<std::remove_reference_t<Function>>>(object))(index,
                                                                                         worker);
         }) {}
+  /// Calls it.
   void operator()(index_t index, int worker) const { call_(object_, index, worker); }
 
  private:

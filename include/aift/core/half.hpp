@@ -11,13 +11,13 @@ namespace aift {
 /// IEEE 754 binary16 as it lies in memory: 1 sign, 5 exponent, 10 fraction bits. Storage only;
 /// arithmetic happens after `to_float`.
 struct half_t {
-  std::uint16_t bits = 0;
+  std::uint16_t bits = 0;  ///< sign, exponent, fraction from the highest bit down
   friend constexpr bool operator==(half_t, half_t) = default;  ///< of the bits, so NaN == NaN
 };
 
 /// bfloat16 as it lies in memory: the upper half of a binary32. Storage only.
 struct bfloat16_t {
-  std::uint16_t bits = 0;
+  std::uint16_t bits = 0;  ///< upper half of the binary32
   friend constexpr bool operator==(bfloat16_t, bfloat16_t) = default;  ///< of the bits
 };
 

@@ -25,15 +25,15 @@ enum class Place : std::uint8_t { host, device };
 ///          row), last `rows`; null when dense
 /// ties, errors: the operators that read it validate it and name the first offender
 struct PatchPredictions {
-  const void* values = nullptr;
-  DType dtype = DType::f64;
-  PredictionKind kind = PredictionKind::probabilities;
-  Place place = Place::host;
-  index_t candidates = 0;            ///< N
-  index_t classes = 0;               ///< K
-  index_t patches = 0;               ///< q when dense, 0 when ragged
-  const index_t* offsets = nullptr;  ///< [N + 1] when ragged
-  index_t rows = 0;                  ///< rows behind `values`
+  const void* values = nullptr;                         ///< the first row
+  DType dtype = DType::f64;                             ///< type of the values
+  PredictionKind kind = PredictionKind::probabilities;  ///< probabilities or logits
+  Place place = Place::host;                            ///< memory that `values` lies in
+  index_t candidates = 0;                               ///< N
+  index_t classes = 0;                                  ///< K
+  index_t patches = 0;                                  ///< q when dense, 0 when ragged
+  const index_t* offsets = nullptr;                     ///< [N + 1] when ragged
+  index_t rows = 0;                                     ///< rows behind `values`
 
   /// [N, q, K] values; T is double, float, half_t or bfloat16_t.
   template <class T>
@@ -62,21 +62,25 @@ struct PatchPredictions {
 
 template <class T>
 struct dtype_of;
+/// DType of double.
 template <>
 struct dtype_of<double> {
-  static constexpr DType value = DType::f64;
+  static constexpr DType value = DType::f64;  ///< binary64
 };
+/// DType of float.
 template <>
 struct dtype_of<float> {
-  static constexpr DType value = DType::f32;
+  static constexpr DType value = DType::f32;  ///< binary32
 };
+/// DType of half_t.
 template <>
 struct dtype_of<half_t> {
-  static constexpr DType value = DType::f16;
+  static constexpr DType value = DType::f16;  ///< binary16
 };
+/// DType of bfloat16_t.
 template <>
 struct dtype_of<bfloat16_t> {
-  static constexpr DType value = DType::bf16;
+  static constexpr DType value = DType::bf16;  ///< bfloat16
 };
 
 template <class T>

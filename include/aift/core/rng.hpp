@@ -23,6 +23,7 @@ enum class Purpose : std::uint32_t {
   weights = 9,      ///< initial values of layers that start untrained
   probe = 10,       ///< views of a labelled candidate whose features a linear probe is fitted on
   test = 11,        ///< views of a test candidate
+  audit = 20,       ///< candidates of a batch that are drawn at random (BatchRules::audit_share)
 };
 
 /// Philox4x32-10: 128-bit counter, 64-bit key, 128 random bits; a pure function.
@@ -73,6 +74,7 @@ namespace detail {
 /// thread safe: immutable
 class KeyedRandom {
  public:
+  /// The stream of one use; see the class.
   constexpr KeyedRandom(std::uint64_t seed, Purpose purpose, index_t round = 0,
                         std::uint64_t id = 0) noexcept
       : id_(id),

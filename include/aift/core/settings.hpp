@@ -16,19 +16,26 @@ namespace aift {
 class Settings {
  public:
   Settings() = default;
+  /// From keys and values.
   explicit Settings(std::map<std::string, std::string> values) : values_(std::move(values)) {}
 
   /// "key=value" (ValueError without '=' or with an empty key).
   void set(std::string_view assignment);
+  /// A value that is there already is replaced.
   void set(std::string key, std::string value) { values_[std::move(key)] = std::move(value); }
 
+  /// The value of `key`, or `fallback` without one. throws ValueError: not a number
   [[nodiscard]] double number(const std::string& key, double fallback) const;
+  /// The same. throws ValueError: not a whole number
   [[nodiscard]] index_t integer(const std::string& key, index_t fallback) const;
+  /// The same: true, 1, yes, on; false, 0, no, off. throws ValueError: another word
   [[nodiscard]] bool flag(const std::string& key, bool fallback) const;
+  /// The same, as it is.
   [[nodiscard]] std::string text(const std::string& key, std::string fallback) const;
 
   /// ValueError naming the first key that no getter asked for, with those that exist.
   void expect_all_used(std::string_view owner) const;
+  /// Keys and values, sorted by key.
   [[nodiscard]] const std::map<std::string, std::string>& values() const noexcept { return values_; }
 
  private:

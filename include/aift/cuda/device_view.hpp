@@ -9,13 +9,16 @@ namespace aift::cuda {
 /// the host never looks behind `data`. An empty view means "not wanted" for an output.
 template <class T>
 struct DeviceView {
-  T* data = nullptr;
-  index_t size = 0;
+  T* data = nullptr;  ///< device memory
+  index_t size = 0;   ///< elements
 
   constexpr DeviceView() = default;
+  /// `count` elements from `first` on.
   constexpr DeviceView(T* first, index_t count) : data(first), size(count) {}
 
+  /// Whether it is the view of nothing: no memory and no elements.
   [[nodiscard]] constexpr bool empty() const noexcept { return data == nullptr && size == 0; }
+  /// Size in bytes.
   [[nodiscard]] constexpr std::size_t bytes() const noexcept {
     return static_cast<std::size_t>(size) * sizeof(T);
   }

@@ -13,15 +13,15 @@ namespace aift::cuda {
 /// offsets       device memory, N + 1 row numbers, strictly increasing, last `rows`; null when dense
 /// most_patches  upper bound of q_i (ragged); a candidate that exceeds it is refused in the status
 struct DevicePredictions {
-  const void* values = nullptr;
-  DType dtype = DType::f64;
-  PredictionKind kind = PredictionKind::probabilities;
-  index_t candidates = 0;
-  index_t classes = 0;
-  index_t patches = 0;               ///< q when dense, 0 when ragged
-  const index_t* offsets = nullptr;  ///< device memory, [N + 1] when ragged
-  index_t rows = 0;
-  index_t most_patches = 0;  ///< largest q_i
+  const void* values = nullptr;                         ///< the first row, device memory
+  DType dtype = DType::f64;                             ///< type of the values
+  PredictionKind kind = PredictionKind::probabilities;  ///< probabilities or logits
+  index_t candidates = 0;                               ///< N
+  index_t classes = 0;                                  ///< K
+  index_t patches = 0;                                  ///< q when dense, 0 when ragged
+  const index_t* offsets = nullptr;                     ///< device memory, [N + 1] when ragged
+  index_t rows = 0;                                     ///< patches of all candidates together
+  index_t most_patches = 0;                             ///< largest q_i
 
   /// [N, q, K] values; T is double, float, half_t or bfloat16_t.
   template <class T>

@@ -30,7 +30,9 @@ class RenderTable {
   /// canvas_bytes  averages that wait at one time; a part of the L2 cache. One image may need more.
   explicit RenderTable(std::size_t canvas_bytes = std::size_t{16} << 20);
   ~RenderTable();
+  /// The other one can then be destroyed or assigned to, nothing else.
   RenderTable(RenderTable&&) noexcept;
+  /// As the constructor.
   RenderTable& operator=(RenderTable&&) noexcept;
 
   /// batch   as BatchRenderer, but the `data` of an image is a device address (of any alignment)
@@ -40,7 +42,9 @@ class RenderTable {
 
   /// What is copied to the device; valid until the next prepare.
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept;
+  /// Patches that one rendering writes.
   [[nodiscard]] index_t patches() const noexcept;
+  /// Of every patch.
   [[nodiscard]] const PatchFormat& format() const noexcept;
 
  private:

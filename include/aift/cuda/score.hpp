@@ -37,17 +37,17 @@ enum class ScoreForm : std::uint8_t {
 struct ScorePolicy {
   int threads = 128;   ///< per block, a multiple of 32: 32 is a warp per tile
   int candidates = 1;  ///< per tile (a block takes one tile after another); direct: 1
-  ScoreForm form = ScoreForm::resident;
+  ScoreForm form = ScoreForm::resident;  ///< which kernel
 
-  friend bool operator==(const ScorePolicy&, const ScorePolicy&) = default;
+  friend bool operator==(const ScorePolicy&, const ScorePolicy&) = default;  ///< of every field
 };
 
 /// One row of the table of policies: for chunks of at most this many classes and values (q K) per
 /// candidate.
 struct ScorePolicyRow {
-  index_t most_classes;
-  index_t most_values;
-  ScorePolicy policy;  ///< `candidates` is lowered until a tile fits the share of shared memory
+  index_t most_classes;  ///< K up to which the row holds
+  index_t most_values;   ///< values of a candidate up to which the row holds
+  ScorePolicy policy;    ///< `candidates` is lowered until a tile fits the share of shared memory
 };
 
 /// The rows, first match first; the last one matches everything.

@@ -27,14 +27,14 @@ enum class FaultCode : std::uint8_t {
 /// layout  candidate << 24 | patch << 4 | fault; all bits set: nothing was refused
 /// limits  2^40 - 2 candidates, 2^20 patches each
 struct Status {
-  std::uint64_t word;
+  std::uint64_t word;  ///< the smallest word of all offenders so far; decode() unpacks it
 };
 
 /// A status word, unpacked.
 struct Offense {
-  FaultCode fault = FaultCode::none;
+  FaultCode fault = FaultCode::none;  ///< what is wrong
   index_t candidate = 0;  ///< counted from `first_candidate` of the operator that refused it
-  index_t patch = 0;
+  index_t patch = 0;      ///< within the candidate
 };
 
 /// The word that stands for "nothing was refused".
@@ -49,7 +49,14 @@ AIFT_HD std::uint64_t pack_status(index_t candidate, index_t patch, FaultCode fa
 }
 
 /// The offender in a word that was copied to the host; none when clean.
-[[nodiscard]] std::optional<Offense> decode(Status status) noexcept;
+[[nodiscard]] inline std::optional<Offense> decode(Status status) noexcept {
+  if (status.word == kStatusClean) return std::nullopt;
+  Offense offense;
+  offense.fault = static_cast<FaultCode>(status.word & 0xFU);
+  offense.patch = static_cast<index_t>(status.word >> 4 & 0xFFFFFU);
+  offense.candidate = static_cast<index_t>(status.word >> 24);
+  return offense;
+}
 
 /// Queues "nothing was refused" into `status` (device memory).
 /// throws DeviceError

@@ -28,7 +28,9 @@ class AtomicFile {
 
   /// Appends.
   void write(std::string_view text) { write(text.data(), text.size()); }
+  /// Appends. throws IoError
   void write(std::span<const std::byte> bytes) { write(bytes.data(), bytes.size()); }
+  /// The same. throws IoError
   void write(const void* data, std::size_t size);
 
   /// Brings all that was written to the disk without showing it yet; nothing may be written

@@ -77,33 +77,40 @@ enum class ElementType : std::uint8_t { f64, f32, f16, bf16, i64, i32, u8, boole
 /// bool.
 template <class T>
 struct element_type_of;
+/// ElementType of double.
 template <>
 struct element_type_of<double> {
-  static constexpr ElementType value = ElementType::f64;
+  static constexpr ElementType value = ElementType::f64;  ///< F64
 };
+/// ElementType of float.
 template <>
 struct element_type_of<float> {
-  static constexpr ElementType value = ElementType::f32;
+  static constexpr ElementType value = ElementType::f32;  ///< F32
 };
+/// ElementType of half_t.
 template <>
 struct element_type_of<half_t> {
-  static constexpr ElementType value = ElementType::f16;
+  static constexpr ElementType value = ElementType::f16;  ///< F16
 };
+/// ElementType of bfloat16_t.
 template <>
 struct element_type_of<bfloat16_t> {
-  static constexpr ElementType value = ElementType::bf16;
+  static constexpr ElementType value = ElementType::bf16;  ///< BF16
 };
+/// ElementType of int64.
 template <>
 struct element_type_of<std::int64_t> {
-  static constexpr ElementType value = ElementType::i64;
+  static constexpr ElementType value = ElementType::i64;  ///< I64
 };
+/// ElementType of int32.
 template <>
 struct element_type_of<std::int32_t> {
-  static constexpr ElementType value = ElementType::i32;
+  static constexpr ElementType value = ElementType::i32;  ///< I32
 };
+/// ElementType of uint8.
 template <>
 struct element_type_of<std::uint8_t> {
-  static constexpr ElementType value = ElementType::u8;
+  static constexpr ElementType value = ElementType::u8;  ///< U8
 };
 
 }  // namespace aift::io

@@ -19,14 +19,16 @@ namespace aift::io {
 /// grey      becomes three equal channels
 /// alpha     is dropped: the colour behind it counts, nothing is blended
 /// 16 bit    v becomes round(v / 257), so 0 and 65535 become 0 and 255 whatever the image's own
-/// range EXIF      the orientation a camera wrote is applied: the image is as a viewer shows it
+///           range
+/// EXIF      the orientation a camera wrote is applied: the image is as a viewer shows it
 /// throws    IoError naming the file: missing, empty, damaged or cut short (a JPEG without its end
 ///           marker too), of another format, without pixels, floating-point pixels
 [[nodiscard]] Image decode_image(const std::filesystem::path& file);
 /// The same for bytes in memory; `name` is what messages call them.
 [[nodiscard]] Image decode_image(std::span<const std::byte> bytes, const std::string& name);
 
-/// The images of a data set, decoded when asked for. `dataset` must outlive it.
+/// The images of a data set, decoded when asked for. `dataset` must outlive it. Frames of videos
+/// need a FrameSource (video.hpp).
 ///
 /// thread safe: reads share nothing
 class FileImageSource final : public ImageSource {
@@ -42,11 +44,12 @@ class FileImageSource final : public ImageSource {
 
 /// A candidate whose image cannot be decoded.
 struct BadImage {
-  index_t index = 0;
+  index_t index = 0;   ///< of the candidate in the data set
   std::string reason;  ///< one sentence, with the path
 };
 
-/// Decodes every image once and gives back those that cannot be decoded, in order of index.
+/// Decodes every image and every frame of a video once and gives back those that cannot be decoded,
+/// in order of index. The frames that a video lacks have one reason.
 ///
 /// threads   worker threads, at least 1; the result does not depend on it
 /// progress  called with (done, total) now and then, from the calling thread; may throw to stop

@@ -16,10 +16,10 @@ namespace aift::io {
 
 /// One tensor of a safetensors file, or one to be written. Owns nothing.
 struct TensorView {
-  std::string name;
-  ElementType type = ElementType::f32;
-  std::vector<index_t> shape;        ///< empty: a single number
-  std::span<const std::byte> bytes;  ///< C order, little endian
+  std::string name;                     ///< as the file has it
+  ElementType type = ElementType::f32;  ///< of every element
+  std::vector<index_t> shape;           ///< empty: a single number
+  std::span<const std::byte> bytes;     ///< C order, little endian
 
   /// Number of elements, the product of the shape.
   [[nodiscard]] index_t size() const noexcept {

@@ -18,6 +18,7 @@
 #include <aift/loop/run_state.hpp>
 #include <aift/loop/stopping.hpp>
 #include <aift/loop/trainer.hpp>
+#include <aift/select/batch_rules.hpp>
 #include <aift/select/selector.hpp>
 
 namespace aift {
@@ -35,6 +36,7 @@ enum class OpenRun : std::uint8_t {
   create_or_resume,  ///< resume when there is a run, else create
 };
 
+/// Which models of a run stay in its folder.
 enum class KeepModels : std::uint8_t { all, last };
 
 /// Everything a loop needs. Pointers are not owned and must outlive the learner; those marked
@@ -54,35 +56,39 @@ struct LearnerOptions {
   // ---- who learns
   const Model* initial = nullptr;         ///< required: pretrained body with a head of K classes
   IncrementalTrainer* trainer = nullptr;  ///< required
-  StartFrom start = StartFrom::current;
-  TrainSet set = TrainSet::all;
+  StartFrom start = StartFrom::current;   ///< the model that a round's training begins with
+  TrainSet set = TrainSet::all;           ///< what a round trains on
   std::function<std::unique_ptr<Model>(index_t round)> make_scratch;  ///< for StartFrom::scratch
 
   // ---- who is asked about
-  const Selector* selector = nullptr;  ///< required; one that needs scores is a ScoreSelector
-  FirstBatch first = FirstBatch::random;
-  const Model* first_model = nullptr;          ///< for imagenet: the network with its own head
+  const Selector* selector = nullptr;     ///< required; one that needs scores is a ScoreSelector
+  FirstBatch first = FirstBatch::random;  ///< who is asked about in round 0
+  const Model* first_model = nullptr;     ///< for imagenet: the network with its own head
   const Augmenter* first_augmenter = nullptr;  ///< null: augmenter (the input sizes may differ)
   const Selector* first_selector = nullptr;    ///< for imagenet; null: AIFT with its defaults
   index_t budget = 20;                         ///< b, per round, at least 1
   index_t rounds = 0;                          ///< in all, first batch counted; 0: no limit
   index_t max_labels = 0;                      ///< in all; 0: no limit
+  /// What a batch keeps to, the first one included (which looks for no near-duplicates when it is
+  /// drawn at random: no features are there yet). A pool of which they admit nobody any more ends
+  /// the run. Times, sequences and costs are those of the data set.
+  BatchRules rules;
   std::vector<std::shared_ptr<const StoppingRule>> stopping;  ///< further rules, first to fire wins
 
   // ---- how
-  std::uint64_t seed = 0;
-  index_t batch = 32;   ///< patches per forward pass
-  index_t workers = 1;  ///< threads that decode and render beside it
-  index_t threads = 0;  ///< threads the model computes with: recorded, not set. 0: all
+  std::uint64_t seed = 0;  ///< fixes every random choice
+  index_t batch = 32;      ///< patches per forward pass
+  index_t workers = 1;     ///< threads that decode and render beside it
+  index_t threads = 0;     ///< threads the model computes with: recorded, not set. 0: all
   /// More unreadable images than this share of the pool and test set stop the run. 1: never.
   double max_unreadable = 1;
 
   // ---- where to
   std::filesystem::path folder;  ///< run folder; empty: nothing is written, nothing can be resumed
-  OpenRun open = OpenRun::create;
-  bool force = false;  ///< resume although the fingerprint differs
-  ModelLoader load;    ///< required for resume
-  KeepModels keep = KeepModels::all;
+  OpenRun open = OpenRun::create;     ///< what the folder may hold
+  bool force = false;                 ///< resume although the fingerprint differs
+  ModelLoader load;                   ///< required for resume
+  KeepModels keep = KeepModels::all;  ///< which models stay in the folder
   /// Facts of the application that a resumed run must share ("weights", "libtorch", "recipe").
   /// The learner adds its own: machine, build, data, options. Rounds, max_labels and stopping rules
   /// are not among them: a finished run may be resumed with a larger budget.
@@ -92,8 +98,7 @@ struct LearnerOptions {
 /// The loop: score the pool, ask for labels of the hardest, fine-tune the current model, test.
 ///
 ///   ActiveLearner learner(options, progress);
-///   learner.run(progress);                                  // or while (learner.step(progress))
-///   {}
+///   learner.run(progress);                                  // or step(progress), round by round
 /// and for people, with any pause (or another process) between the calls:
 ///   const RoundRecord& query = learner.query(progress);     // whom to label, best first
 ///   learner.submit(labels);                                 // in the order of query.picks
@@ -109,9 +114,12 @@ struct LearnerOptions {
 ///
 /// state     after each of query, submit and train `state.json` is replaced atomically, the model's
 ///           file having been flushed before; curve.csv, picks.csv and times.csv follow from it.
-///           Killed anywhere, resumed: the same bytes in curve.csv and picks.csv
+///           Killed anywhere, resumed: the same bytes in curve.csv and picks.csv. predictions.csv,
+///           what the model of the last round that trained says of the test images and of all
+///           labelled ones, is written before the state of that round: the same bytes too. A run
+///           without a folder does not predict the labelled ones
 /// memory    a ScoreTable: at most 64 bytes per candidate, plus mean probabilities (8 K) and
-///           features (4 d) when the selector needs them
+///           features (4 d) when the selector or a batch rule needs them
 /// errors    every exception leaves the last committed state, in the folder and in the object;
 ///           the call may be repeated
 /// thread rule: one call at a time per object
@@ -126,7 +134,9 @@ class ActiveLearner {
   /// was made by another build, machine, data or options (naming what differs) unless `force`
   explicit ActiveLearner(LearnerOptions options, Progress& progress);
   ~ActiveLearner();
+  /// The other one can then be destroyed or assigned to, nothing else.
   ActiveLearner(ActiveLearner&&) noexcept;
+  /// As the constructor.
   ActiveLearner& operator=(ActiveLearner&&) noexcept;
 
   /// One whole round, or what is left of it after an interruption. False: a stopping rule fired
@@ -144,7 +154,9 @@ class ActiveLearner {
   /// Trains on the answers and tests; ends the round. throws ValueError when nothing is answered
   const RoundRecord& train(Progress& progress);
 
+  /// Whether a stopping rule has fired; which one, and why: state().stop.
   [[nodiscard]] bool stopped() const noexcept;
+  /// The committed history.
   [[nodiscard]] const RunState& state() const noexcept;
   /// The model of the last trained round, else the initial one.
   [[nodiscard]] const Model& model() const noexcept;

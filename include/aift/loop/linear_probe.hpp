@@ -27,20 +27,20 @@ struct ProbeOptions {
   /// used and nothing is cross-validated.
   std::vector<double> l2_grid = {10,  3.1622776601683795,   1,   0.31622776601683794,
                                  0.1, 0.031622776601683791, 0.01};
-  double default_l2 = 1;        ///< when folds are impossible
-  index_t folds = 5;            ///< at most; never more than there are groups
-  bool standardise = true;      ///< each feature to unit variance before the penalty counts
-  bool balance_classes = true;  ///< every class weighs the same, however many samples it has
-  index_t max_iterations = 500;
+  double default_l2 = 1;         ///< when folds are impossible
+  index_t folds = 5;             ///< at most; never more than there are groups
+  bool standardise = true;       ///< each feature to unit variance before the penalty counts
+  bool balance_classes = true;   ///< every class weighs the same, however many samples it has
+  index_t max_iterations = 500;  ///< of L-BFGS, for the final fit
   double tolerance = 1e-7;  ///< of the final fit: norm of the gradient over max(1, that at zero)
-  index_t cv_max_iterations = 100;
-  double cv_tolerance = 1e-3;  ///< of the fits of the cross-validation
+  index_t cv_max_iterations = 100;  ///< of L-BFGS, for each fit of the cross-validation
+  double cv_tolerance = 1e-3;       ///< of the fits of the cross-validation
 };
 
 /// A linear classifier on features, ready for raw (not standardised) features.
 struct LinearProbe {
-  index_t classes = 0;
-  index_t features = 0;
+  index_t classes = 0;              ///< K
+  index_t features = 0;             ///< d
   std::vector<double> weights;      ///< [K, d]
   std::vector<double> bias;         ///< [K]; sums to 0 over the classes that occurred
   double l2 = 0;                    ///< the penalty used

@@ -11,11 +11,12 @@ namespace aift {
 
 /// How good predictions are on labelled samples; NaN where a number is not defined.
 struct Metrics {
-  double auc = std::numeric_limits<double>::quiet_NaN();
-  double accuracy = std::numeric_limits<double>::quiet_NaN();
+  double auc = std::numeric_limits<double>::quiet_NaN();  ///< area under the ROC curve, in [0, 1]
+  double accuracy = std::numeric_limits<double>::quiet_NaN();  ///< share predicted right, in [0, 1]
+  /// Mean of that share over the classes, in [0, 1].
   double balanced_accuracy = std::numeric_limits<double>::quiet_NaN();
-  double log_loss = std::numeric_limits<double>::quiet_NaN();
-  index_t samples = 0;
+  double log_loss = std::numeric_limits<double>::quiet_NaN();  ///< nats per sample, at least 0
+  index_t samples = 0;                                         ///< n
 };
 
 /// The smallest probability that counts in a log loss; what lies below counts as this much. One

@@ -35,6 +35,7 @@ class Oracle {
 /// simulation and says how many they are.
 class SimulatedOracle final : public Oracle {
  public:
+  /// labels  by CandidateRef::index; kUnlabelled: not known
   explicit SimulatedOracle(std::vector<label_t> labels) : labels_(std::move(labels)) {}
   [[nodiscard]] std::string_view name() const noexcept override { return "simulated"; }
   /// throws ValueError for an index outside the labels or without one

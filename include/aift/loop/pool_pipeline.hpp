@@ -12,6 +12,8 @@
 #include <aift/core/types.hpp>
 #include <aift/loop/model.hpp>
 #include <aift/loop/progress.hpp>
+#include <aift/score/score_table.hpp>
+#include <aift/select/score_selector.hpp>
 
 namespace aift {
 
@@ -45,12 +47,15 @@ struct PredictedChunk {
 ///
 /// batches   every forward pass sees exactly B patches except the last, whatever q: the views of a
 ///           candidate may fall into two passes; its image is decoded once
+/// device    a model with a DevicePipeline gets decoded images in batches of max(1, B / q)
+///           candidates, the next one while it works on the last; rendering and forward pass are
+///           then the device's
 /// chunks    in the order of `candidates`, each candidate once and whole; a candidate that
 ///           `on_unreadable` was told of is missing, and the next chunk starts behind it
 /// result    does not depend on timing or on `workers`
-/// memory    max(3 B, q + 3 B) patches, q more per worker, and the predictions of B + q patches,
-/// independent of the
-///           number of candidates
+/// memory    max(3 B, q + 3 B) patches, q more per worker unless the augmenter names its images, and
+///           the predictions of B + q patches; on a device the decoded images of three batches.
+///           Independent of the number of candidates
 /// throws    ValueError (batch, views, workers, features the model does not give), ShapeError,
 ///           CancelledError between batches; whatever a worker, the model or the callback threw.
 ///           With several faults it is that of the first candidate, and the candidates of all
@@ -66,6 +71,32 @@ void predict_pool(const Model& model, const Augmenter& augmenter, const Source& 
                   index_t count, const std::function<CandidateRef(index_t)>& candidate,
                   Purpose purpose, index_t round, const PipelineOptions& options,
                   Progress& progress, const std::function<void(const PredictedChunk&)>& deliver);
+
+/// What is to be known of every candidate of a pool: some numbers each, whatever q is.
+struct SummaryRequest {
+  const ScoreSelector* scorer = nullptr;  ///< fills `scores`
+  bool mean_probabilities = false;        ///< of the softmax over the views
+  bool mean_features = false;             ///< over the views
+};
+
+/// Numbers of the candidates that could be read, in their order.
+struct PoolSummary {
+  ScoreTable scores;                       ///< [N], where a scorer was given
+  std::vector<double> mean_probabilities;  ///< [N, K], mean of the softmax over the views
+  std::vector<float> mean_features;        ///< [N, d], mean over the views, taken in double
+};
+
+/// predict_pool, and what a selector needs to know of it. A model on a device computes scores that
+/// have a recipe, and means, where its predictions are.
+///
+/// options.features is not used
+/// throws  as predict_pool and ScoreSelector::score
+[[nodiscard]] PoolSummary summarise_pool(const Model& model, const Augmenter& augmenter,
+                                         const Source& source, index_t count,
+                                         const std::function<CandidateRef(index_t)>& candidate,
+                                         Purpose purpose, index_t round,
+                                         const SummaryRequest& request,
+                                         const PipelineOptions& options, Progress& progress);
 
 /// Softmax of the logits of n rows, in double: [n, K].
 void softmax_rows(std::span<const float> logits, index_t classes, std::span<double> out);

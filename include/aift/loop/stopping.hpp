@@ -34,7 +34,9 @@ class StoppingRule {
 /// Which number of Metrics a rule looks at.
 enum class MetricKind : std::uint8_t { auc, accuracy, balanced_accuracy, log_loss };
 
+/// The name that metric_kind_from reads.
 [[nodiscard]] std::string_view to_string(MetricKind kind) noexcept;
+/// That number of the metrics.
 [[nodiscard]] double metric_value(const Metrics& metrics, MetricKind kind) noexcept;
 /// "auc", "accuracy", "balanced_accuracy", "log_loss". throws ValueError
 [[nodiscard]] MetricKind metric_kind_from(std::string_view name);

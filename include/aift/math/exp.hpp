@@ -114,16 +114,65 @@ AIFT_MATH typename L::Real exp_lane(typename L::Real x) noexcept {
 template <class S>
 inline constexpr S kExpNormal = static_cast<S>(sizeof(S) == 8 ? -708.0 : -87.0);
 
-/// Exponential of x in [kExpNormal, 0]; anything else gives a meaningless number.
-/// error  as `exp`, with which it agrees bit for bit there
+namespace detail {
+
+/// Q(r) of exp(r) = 1 + r + r^2 Q(r) on [-ln(2)/2, ln(2)/2]; even and odd powers apart.
+/// Coefficients: src/math/coefficients.py.
 template <class L>
-AIFT_MATH typename L::Real exp_normal_lane(typename L::Real x) noexcept {
-  const auto parts = detail::exp_parts<L>(x);
-  // The power of two goes into the exponent; above it the shift leaves nothing of `rounded`.
-  constexpr int kFraction = Format<typename L::Scalar>::kFraction;
-  return L::from_bits(L::to_bits(parts.y) +
-                      L::template shift_left<kFraction>(L::to_bits(parts.rounded)));
+AIFT_MATH typename L::Real short_exp_polynomial(typename L::Real r, typename L::Real r2,
+                                                double /*format*/) noexcept {
+  auto even = L::fma(r2, L::real(0x1.28a2c0a720907p-22), L::real(0x1.a019a66a75dd5p-16));
+  auto odd = L::fma(r2, L::real(0x1.af4ddd84873ffp-26), L::real(0x1.71de023756574p-19));
+  even = L::fma(r2, even, L::real(0x1.6c16c17f43a58p-10));
+  odd = L::fma(r2, odd, L::real(0x1.a01a01abe62ddp-13));
+  even = L::fma(r2, even, L::real(0x1.55555555520afp-5));
+  odd = L::fma(r2, odd, L::real(0x1.11111111100dfp-7));
+  even = L::fma(r2, even, L::real(0x1.0000000000005p-1));
+  odd = L::fma(r2, odd, L::real(0x1.5555555555557p-3));
+  return L::fma(r, odd, even);
 }
+
+/// The same for float.
+template <class L>
+AIFT_MATH typename L::Real short_exp_polynomial(typename L::Real r, typename L::Real r2,
+                                                float /*format*/) noexcept {
+  auto even = L::fma(r2, L::real(0x1.6c82e6p-10F), L::real(0x1.5555bep-5F));
+  const auto odd = L::fma(r2, L::real(0x1.122528p-7F), L::real(0x1.5554b2p-3F));
+  even = L::fma(r2, even, L::real(0x1.000000p-1F));
+  return L::fma(r, odd, even);
+}
+
+}  // namespace detail
+
+/// Exponential of x <= 0 over a lane type; `exp_nonpositive` says more.
+template <class L>
+AIFT_MATH typename L::Real exp_nonpositive_lane(typename L::Real x) noexcept {
+  using S = typename L::Scalar;
+  using F = Format<S>;
+  using R = detail::ExpRange<S>;
+  const auto rounded = L::fma(x, L::real(R::kLog2E), L::real(R::kRound));
+  const auto k = rounded - L::real(R::kRound);
+  const auto r = L::fma(k, L::real(-F::kLn2Low), L::fma(k, L::real(-F::kLn2High), x));
+  const auto r2 = r * r;
+  const auto y = L::real(S{1}) + L::fma(r2, detail::short_exp_polynomial<L>(r, r2, S{}), r);
+  // The power of two goes into the exponent; above it the shift leaves nothing of `rounded`.
+  const auto scaled =
+      L::from_bits(L::to_bits(y) + L::template shift_left<F::kFraction>(L::to_bits(rounded)));
+  return L::select(L::less(x, L::real(kExpNormal<S>)), L::real(S{0}), scaled);
+}
+
+/// Exponential of x <= 0, at half the cost of `exp`: what a softmax needs once the largest logit
+/// is subtracted. The same bits on every machine.
+///
+/// range   x <= 0; exactly 1 at 0. Below -708 (float: -87), where `exp` nears the smallest normal
+///         number, it is 0. A positive x or NaN gives a meaningless number.
+/// error   at most 1.1 ulp; largest measured 1.059 (double, 4 10^6 random numbers), 1.080 (every
+/// seventh float)
+AIFT_MATH double exp_nonpositive(double x) noexcept {
+  return exp_nonpositive_lane<Lane<double>>(x);
+}
+/// The same for float.
+AIFT_MATH float exp_nonpositive(float x) noexcept { return exp_nonpositive_lane<Lane<float>>(x); }
 
 /// Exponential, the library's own: the same bits on every machine.
 ///

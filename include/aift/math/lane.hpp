@@ -56,28 +56,32 @@ struct Lane;
 /// One double.
 template <>
 struct Lane<double> {
-  using Scalar = double;
-  using Real = double;
-  using Bits = std::uint64_t;
-  using Mask = bool;
+  using Scalar = double;       ///< one value
+  using Real = double;         ///< the vector of reals: here one
+  using Bits = std::uint64_t;  ///< integers of the same width
+  using Mask = bool;           ///< what `less` gives
 
   static AIFT_MATH Real real(Scalar x) noexcept { return x; }         ///< broadcast
   static AIFT_MATH Bits bits(std::uint64_t x) noexcept { return x; }  ///< broadcast
+  /// a b + c, rounded once
   static AIFT_MATH Real fma(Real a, Real b, Real c) noexcept { return math::fma(a, b, c); }
   static AIFT_MATH Mask less(Real a, Real b) noexcept { return a < b; }  ///< false with a NaN
   static AIFT_MATH Real select(Mask m, Real a, Real b) noexcept {
     return m ? a : b;
   }  ///< m ? a : b
+  /// The bits of a real.
   static AIFT_MATH Bits to_bits(Real x) noexcept {
     Bits b;
     std::memcpy(&b, &x, sizeof b);
     return b;
   }
+  /// The real of these bits.
   static AIFT_MATH Real from_bits(Bits b) noexcept {
     Real x;
     std::memcpy(&x, &b, sizeof x);
     return x;
   }
+  /// By kCount bits.
   template <int kCount>
   static AIFT_MATH Bits shift_left(Bits b) noexcept {
     return b << kCount;
@@ -91,28 +95,32 @@ struct Lane<double> {
 /// One float.
 template <>
 struct Lane<float> {
-  using Scalar = float;
-  using Real = float;
-  using Bits = std::uint32_t;
-  using Mask = bool;
+  using Scalar = float;        ///< one value
+  using Real = float;          ///< the vector of reals: here one
+  using Bits = std::uint32_t;  ///< integers of the same width
+  using Mask = bool;           ///< what `less` gives
 
   static AIFT_MATH Real real(Scalar x) noexcept { return x; }         ///< broadcast
   static AIFT_MATH Bits bits(std::uint32_t x) noexcept { return x; }  ///< broadcast
+  /// a b + c, rounded once
   static AIFT_MATH Real fma(Real a, Real b, Real c) noexcept { return math::fma(a, b, c); }
   static AIFT_MATH Mask less(Real a, Real b) noexcept { return a < b; }  ///< false with a NaN
   static AIFT_MATH Real select(Mask m, Real a, Real b) noexcept {
     return m ? a : b;
   }  ///< m ? a : b
+  /// The bits of a real.
   static AIFT_MATH Bits to_bits(Real x) noexcept {
     Bits b;
     std::memcpy(&b, &x, sizeof b);
     return b;
   }
+  /// The real of these bits.
   static AIFT_MATH Real from_bits(Bits b) noexcept {
     Real x;
     std::memcpy(&x, &b, sizeof x);
     return x;
   }
+  /// By kCount bits.
   template <int kCount>
   static AIFT_MATH Bits shift_left(Bits b) noexcept {
     return b << kCount;
@@ -130,12 +138,12 @@ struct Format;
 /// binary64
 template <>
 struct Format<double> {
-  static constexpr int kFraction = 52;  ///< bits of the fraction
-  static constexpr std::uint64_t kFractionMask = 0xFFFFFFFFFFFFFU;
+  static constexpr int kFraction = 52;                                ///< bits of the fraction
+  static constexpr std::uint64_t kFractionMask = 0xFFFFFFFFFFFFFU;    ///< its bits
   static constexpr std::uint64_t kOne = 0x3FF0000000000000U;          ///< bits of 1
   static constexpr std::uint64_t kSqrtHalf = 0x3FE6A09E667F3BCDU;     ///< bits of sqrt(1/2)
   static constexpr std::uint64_t kTwoFraction = 0x4330000000000000U;  ///< bits of 2^52
-  static constexpr std::uint64_t kBias = 1023;
+  static constexpr std::uint64_t kBias = 1023;                        ///< of the exponent
   static constexpr double kLn2High = 0x1.62e42fefp-1;  ///< ln 2 to 32 bits: times an exponent exact
   static constexpr double kLn2Low = 0x1.473de6af278edp-34;  ///< the rest of ln 2
 };
@@ -143,14 +151,15 @@ struct Format<double> {
 /// binary32
 template <>
 struct Format<float> {
-  static constexpr int kFraction = 23;
-  static constexpr std::uint32_t kFractionMask = 0x7FFFFFU;
-  static constexpr std::uint32_t kOne = 0x3F800000U;
-  static constexpr std::uint32_t kSqrtHalf = 0x3F3504F3U;
-  static constexpr std::uint32_t kTwoFraction = 0x4B000000U;
-  static constexpr std::uint32_t kBias = 127;
+  static constexpr int kFraction = 23;                        ///< bits of the fraction
+  static constexpr std::uint32_t kFractionMask = 0x7FFFFFU;   ///< its bits
+  static constexpr std::uint32_t kOne = 0x3F800000U;          ///< bits of 1
+  static constexpr std::uint32_t kSqrtHalf = 0x3F3504F3U;     ///< bits of sqrt(1/2)
+  static constexpr std::uint32_t kTwoFraction = 0x4B000000U;  ///< bits of 2^23
+  static constexpr std::uint32_t kBias = 127;                 ///< of the exponent
+  /// ln 2, short enough that its product with an exponent is exact
   static constexpr float kLn2High = 0x1.62e4p-1F;
-  static constexpr float kLn2Low = 0x1.7f7d1cp-20F;
+  static constexpr float kLn2Low = 0x1.7f7d1cp-20F;  ///< the rest of ln 2
 };
 
 }  // namespace aift::math

@@ -17,13 +17,13 @@ struct ColonoscopyOptions {
   index_t size = 192;      ///< height and width of a frame, in [32, 1024]
   double positives = 0.1;  ///< share of the sequences that pass a polyp, in [0, 1]
   double uninformative =
-      0.2;  ///< share of the sequences with a stretch in which nothing can be seen
-  std::uint64_t seed = 0;
+      0.2;                 ///< share of the sequences with a stretch in which nothing can be seen
+  std::uint64_t seed = 0;  ///< fixes every picture
 };
 
 /// What came out.
 struct ColonoscopyResult {
-  index_t frames = 0;
+  index_t frames = 0;         ///< pictures written
   index_t positives = 0;      ///< labelled "polyp"
   index_t uninformative = 0;  ///< quality other than "clear"
 };
@@ -38,8 +38,8 @@ struct ColonoscopyResult {
 ///           whose colour is drawn around that of the wall, to either side. Per patient: colour,
 ///           folds, vessels, light, noise of the sensor, dark corners
 /// video     sequences of ten frames, in which the camera glides and turns by little from frame to
-///           frame; between sequences it is somewhere else. In a share `positives` of them it
-///           passes a polyp
+///           frame and looks half towards a place on the wall; between sequences it is somewhere
+///           else. In a share `positives` of them a polyp is at that place
 /// quality   clear; in stretches of two to five frames: `blurred` (motion), `wall` (too near to see
 ///           anything), `residue` (fluid and bubbles over most of the field)
 /// label     `polyp` where at least 0.6 % of the field shows one, hidden by residue or not, else

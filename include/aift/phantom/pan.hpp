@@ -18,8 +18,8 @@ struct PanOptions {
   double positives =
       0.1;  ///< share of positive frames aimed at where lesions have boxes, in [0, 1]
   double window_min = 0.3;  ///< side of the window over the shorter side of the frame, in (0, 1]
-  double window_max = 0.5;
-  std::uint64_t seed = 0;
+  double window_max = 0.5;  ///< see window_min
+  std::uint64_t seed = 0;   ///< fixes every window
 };
 
 /// What came out.

@@ -21,7 +21,9 @@ struct Majority {
   std::vector<index_t> kept_offsets;  ///< [N + 1], first 0
   std::vector<std::int32_t> kept;     ///< patch numbers within the candidate, most confident first
 
+  /// Candidates.
   [[nodiscard]] index_t size() const noexcept { return static_cast<index_t>(dominant.size()); }
+  /// Kept patches of candidate i.
   [[nodiscard]] std::span<const std::int32_t> kept_of(index_t i) const {
     const auto first = static_cast<std::size_t>(kept_offsets[static_cast<std::size_t>(i)]);
     const auto last = static_cast<std::size_t>(kept_offsets[static_cast<std::size_t>(i) + 1]);

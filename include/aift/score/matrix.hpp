@@ -17,6 +17,7 @@ struct MatrixTable {
   std::vector<index_t> kept_offsets;  ///< [N + 1], first 0
   std::vector<std::int32_t> kept;     ///< patch number of every row, ascending
 
+  /// Candidates.
   [[nodiscard]] index_t size() const noexcept {
     return offsets.empty() ? 0 : static_cast<index_t>(offsets.size()) - 1;
   }

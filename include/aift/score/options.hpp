@@ -27,9 +27,10 @@ struct ScoreOptions {
   double lambda1 = 1;    ///< weight of the entropies (diagonal of R), finite, >= 0
   double lambda2 = 1;    ///< weight of the diversities (off the diagonal), finite, >= 0
   double eps = 0x1p-52;  ///< added inside the logarithm, finite, >= 0; not used from logits
+  /// How the patches' entropies are put together.
   EntropyAggregation entropy = EntropyAggregation::sum;
-  PairCounting pairs = PairCounting::ordered;
-  Precision precision = Precision::double_;
+  PairCounting pairs = PairCounting::ordered;  ///< how pairs of patches are counted
+  Precision precision = Precision::double_;    ///< of the arithmetic
 
   /// Options from text; what `settings` does not name stays as in `defaults`.
   ///
@@ -44,7 +45,7 @@ struct ScoreOptions {
   /// ValueError naming the option that is outside its range.
   void validate() const;
 
-  friend bool operator==(const ScoreOptions&, const ScoreOptions&) = default;
+  friend bool operator==(const ScoreOptions&, const ScoreOptions&) = default;  ///< of every field
 };
 
 /// "sum" or "mean".

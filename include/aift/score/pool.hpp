@@ -12,10 +12,10 @@ namespace aift::score {
 
 /// How a pool is scored.
 struct PoolScoring {
-  ScoreKind kind = ScoreKind::aift;
-  ScoreOptions options;
-  ScoreRequest request;
-  Executor* executor = nullptr;  ///< runs the candidates of a chunk; null: the calling thread
+  ScoreKind kind = ScoreKind::aift;  ///< which score
+  ScoreOptions options;              ///< its options
+  ScoreRequest request;              ///< what the table holds besides
+  Executor* executor = nullptr;      ///< runs the candidates of a chunk; null: the calling thread
   /// Told "score", candidates done, candidates in all (0 when only the source knows); asked between
   /// chunks whether to stop.
   Progress* progress = nullptr;

@@ -14,7 +14,7 @@ namespace aift {
 struct ScoreRequest {
   bool kept = false;  ///< indices of the kept patches, and how many patches there were
   bool mean_probabilities = false;  ///< mean prediction of the kept patches, [N, K]
-  friend bool operator==(const ScoreRequest&, const ScoreRequest&) = default;
+  friend bool operator==(const ScoreRequest&, const ScoreRequest&) = default;  ///< of every field
 };
 
 /// One row per candidate, memory O(N): the result of scoring and the input of picking.
@@ -26,22 +26,24 @@ struct ScoreRequest {
 /// dominant   class of the largest mean probability over *all* patches, lowest index on a tie
 /// kept       patch numbers within the candidate, most confident first (lowest index on a tie)
 struct ScoreTable {
-  ScoreRequest request;
+  ScoreRequest request;                                 ///< what it holds besides the numbers
   PredictionKind form = PredictionKind::probabilities;  ///< which of the two formulas made it
-  ScoreOptions options;
-  std::string name;             ///< of the score ("aift"); empty until the first row
-  index_t first_candidate = 0;  ///< number of row 0 in the pool: error messages count from it
-  index_t classes = 0;
-  std::vector<double> score;
-  std::vector<double> entropy;
-  std::vector<double> diversity;
-  std::vector<label_t> dominant;
+  ScoreOptions options;                                 ///< with which it was made
+  std::string name;                   ///< of the score ("aift"); empty until the first row
+  index_t first_candidate = 0;        ///< number of row 0 in the pool: error messages count from it
+  index_t classes = 0;                ///< K
+  std::vector<double> score;          ///< [N]
+  std::vector<double> entropy;        ///< [N]
+  std::vector<double> diversity;      ///< [N]
+  std::vector<label_t> dominant;      ///< [N]
   std::vector<index_t> kept_offsets;  ///< [N + 1] when request.kept, else empty
   std::vector<std::int32_t> kept;     ///< [kept_offsets[N]]
   std::vector<std::int32_t> patches;  ///< q of every candidate, [N] when request.kept, else empty
   std::vector<double> mean_probabilities;  ///< [N, K] when requested, else empty
 
+  /// N: rows so far.
   [[nodiscard]] index_t size() const noexcept { return static_cast<index_t>(score.size()); }
+  /// Kept patches of candidate i; empty unless request.kept.
   [[nodiscard]] std::span<const std::int32_t> kept_of(index_t i) const {
     if (kept_offsets.empty()) return {};
     return std::span<const std::int32_t>(kept).subspan(

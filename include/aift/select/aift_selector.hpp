@@ -21,12 +21,15 @@ namespace aift {
 /// cost   O(q K) per candidate, no allocation per candidate
 class AiftSelector final : public ScoreSelector {
  public:
-  static constexpr std::string_view kName = "aift";
+  static constexpr std::string_view kName = "aift";  ///< in the registry
+  /// One line for people.
   static constexpr std::string_view kSummary =
       "AIFT: entropy and diversity of the majority of the patches";
+  /// Keys that `make` reads.
   static constexpr std::string_view kOptions =
-      "alpha, lambda1, lambda2, eps, entropy, pairs, precision, pick, omega";
+      "alpha, lambda1, lambda2, eps, entropy, pairs, precision, pick, omega, beta";
 
+  /// throws ValueError: an option out of range
   explicit AiftSelector(const ScoreOptions& options = ScoreOptions{}, const PickRule& rule = {})
       : ScoreSelector(rule), options_(options) {
     options_.validate();
@@ -39,6 +42,9 @@ class AiftSelector final : public ScoreSelector {
   [[nodiscard]] std::string_view name() const noexcept override { return kName; }
   /// The conventions in use.
   [[nodiscard]] const ScoreOptions& options() const noexcept { return options_; }
+  [[nodiscard]] std::optional<ScoreRecipe> recipe() const override {
+    return ScoreRecipe{ScoreKind::aift, options_};
+  }
 
  protected:
   void score_into(const PatchPredictions& chunk, ScoreTable& out) const override {

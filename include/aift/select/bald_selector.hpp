@@ -22,11 +22,15 @@ namespace aift {
 /// cost   O(q K) per candidate, no allocation per candidate
 class BaldSelector final : public ScoreSelector {
  public:
-  static constexpr std::string_view kName = "bald";
+  static constexpr std::string_view kName = "bald";  ///< in the registry
+  /// One line for people.
   static constexpr std::string_view kSummary =
       "Single patches are certain, their mean is not (mutual information)";
-  static constexpr std::string_view kOptions = "alpha, eps, entropy, pairs, precision, pick, omega";
+  /// Keys that `make` reads.
+  static constexpr std::string_view kOptions =
+      "alpha, eps, entropy, pairs, precision, pick, omega, beta";
 
+  /// throws ValueError: an option out of range
   explicit BaldSelector(const ScoreOptions& options = ScoreOptions{.alpha = 1},
                         const PickRule& rule = {})
       : ScoreSelector(rule), options_(options) {
@@ -40,6 +44,9 @@ class BaldSelector final : public ScoreSelector {
   [[nodiscard]] std::string_view name() const noexcept override { return kName; }
   /// The conventions in use.
   [[nodiscard]] const ScoreOptions& options() const noexcept { return options_; }
+  [[nodiscard]] std::optional<ScoreRecipe> recipe() const override {
+    return ScoreRecipe{ScoreKind::bald, options_};
+  }
 
  protected:
   void score_into(const PatchPredictions& chunk, ScoreTable& out) const override {

@@ -21,11 +21,15 @@ namespace aift {
 /// cost   O(q K) per candidate, no allocation per candidate
 class DiversitySelector final : public ScoreSelector {
  public:
-  static constexpr std::string_view kName = "diversity";
+  static constexpr std::string_view kName = "diversity";  ///< in the registry
+  /// One line for people.
   static constexpr std::string_view kSummary =
       "Patches on which the network contradicts itself (divergence of all pairs)";
-  static constexpr std::string_view kOptions = "alpha, eps, entropy, pairs, precision, pick, omega";
+  /// Keys that `make` reads.
+  static constexpr std::string_view kOptions =
+      "alpha, eps, entropy, pairs, precision, pick, omega, beta";
 
+  /// throws ValueError: an option out of range
   explicit DiversitySelector(const ScoreOptions& options = ScoreOptions{},
                              const PickRule& rule = {})
       : ScoreSelector(rule), options_(options) {
@@ -39,6 +43,9 @@ class DiversitySelector final : public ScoreSelector {
   [[nodiscard]] std::string_view name() const noexcept override { return kName; }
   /// The conventions in use.
   [[nodiscard]] const ScoreOptions& options() const noexcept { return options_; }
+  [[nodiscard]] std::optional<ScoreRecipe> recipe() const override {
+    return ScoreRecipe{ScoreKind::diversity, options_};
+  }
 
  protected:
   void score_into(const PatchPredictions& chunk, ScoreTable& out) const override {

@@ -20,11 +20,15 @@ namespace aift {
 /// cost   O(q K) per candidate, no allocation per candidate
 class EntropySelector final : public ScoreSelector {
  public:
-  static constexpr std::string_view kName = "entropy";
+  static constexpr std::string_view kName = "entropy";  ///< in the registry
+  /// One line for people.
   static constexpr std::string_view kSummary =
       "Patches that leave the network undecided (sum of their entropies)";
-  static constexpr std::string_view kOptions = "alpha, eps, entropy, pairs, precision, pick, omega";
+  /// Keys that `make` reads.
+  static constexpr std::string_view kOptions =
+      "alpha, eps, entropy, pairs, precision, pick, omega, beta";
 
+  /// throws ValueError: an option out of range
   explicit EntropySelector(const ScoreOptions& options = ScoreOptions{}, const PickRule& rule = {})
       : ScoreSelector(rule), options_(options) {
     options_.validate();
@@ -37,6 +41,9 @@ class EntropySelector final : public ScoreSelector {
   [[nodiscard]] std::string_view name() const noexcept override { return kName; }
   /// The conventions in use.
   [[nodiscard]] const ScoreOptions& options() const noexcept { return options_; }
+  [[nodiscard]] std::optional<ScoreRecipe> recipe() const override {
+    return ScoreRecipe{ScoreKind::entropy, options_};
+  }
 
  protected:
   void score_into(const PatchPredictions& chunk, ScoreTable& out) const override {

@@ -20,11 +20,15 @@ namespace aift {
 /// cost   O(q K) per candidate, no allocation per candidate
 class LeastConfidenceSelector final : public ScoreSelector {
  public:
-  static constexpr std::string_view kName = "least_confidence";
+  static constexpr std::string_view kName = "least_confidence";  ///< in the registry
+  /// One line for people.
   static constexpr std::string_view kSummary =
       "The most probable class is not very probable (mean over the patches)";
-  static constexpr std::string_view kOptions = "alpha, eps, entropy, pairs, precision, pick, omega";
+  /// Keys that `make` reads.
+  static constexpr std::string_view kOptions =
+      "alpha, eps, entropy, pairs, precision, pick, omega, beta";
 
+  /// throws ValueError: an option out of range
   explicit LeastConfidenceSelector(const ScoreOptions& options = ScoreOptions{.alpha = 1},
                                    const PickRule& rule = {})
       : ScoreSelector(rule), options_(options) {
@@ -38,6 +42,9 @@ class LeastConfidenceSelector final : public ScoreSelector {
   [[nodiscard]] std::string_view name() const noexcept override { return kName; }
   /// The conventions in use.
   [[nodiscard]] const ScoreOptions& options() const noexcept { return options_; }
+  [[nodiscard]] std::optional<ScoreRecipe> recipe() const override {
+    return ScoreRecipe{ScoreKind::least_confidence, options_};
+  }
 
  protected:
   void score_into(const PatchPredictions& chunk, ScoreTable& out) const override {

@@ -20,9 +20,11 @@ namespace aift {
 /// cost   O(N log b)
 class RandomSelector final : public Selector {
  public:
-  static constexpr std::string_view kName = "random";
-  static constexpr std::string_view kSummary = "At random: the baseline";
-  static constexpr std::string_view kOptions = "";
+  static constexpr std::string_view kName = "random";  ///< in the registry
+  /// One line for people.
+  static constexpr std::string_view kSummary = "At random: the baseline";  ///< one line for people
+  /// Keys that `make` reads.
+  static constexpr std::string_view kOptions = "";  ///< keys that `make` reads
 
   /// Has no options.
   [[nodiscard]] static std::unique_ptr<Selector> make(const Settings& /*settings*/) {

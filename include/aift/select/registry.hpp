@@ -19,12 +19,14 @@ namespace aift {
 /// and is found by the build; nothing else has to be edited.
 class SelectorRegistry {
  public:
+  /// Makes a selector from its options. throws ValueError: unknown key, value out of range
   using Factory = std::function<std::unique_ptr<Selector>(const Settings&)>;
+  /// A selector that can be made.
   struct Entry {
-    std::string name;
-    std::string summary;
-    std::string options;
-    Factory make;
+    std::string name;     ///< snake_case, not taken
+    std::string summary;  ///< one line for people
+    std::string options;  ///< keys of its settings, "alpha, eps"; for people
+    Factory make;         ///< called by SelectorRegistry::make
   };
 
   /// With every selector of the library.

@@ -11,9 +11,9 @@ namespace aift {
 
 /// A score and whose it is.
 struct RankedScore {
-  double score = 0;
-  index_t index = 0;
-  [[nodiscard]] bool operator==(const RankedScore&) const = default;
+  double score = 0;   ///< larger comes first
+  index_t index = 0;  ///< on a tie the smaller comes first
+  [[nodiscard]] bool operator==(const RankedScore&) const = default;  ///< of both
 };
 
 /// The b largest of scores that come chunk by chunk; what is kept does not grow with the pool.
@@ -31,6 +31,7 @@ class StreamingTopB {
   /// throws ValueError: budget < 0
   explicit StreamingTopB(index_t budget);
 
+  /// b, as given.
   [[nodiscard]] index_t budget() const noexcept { return budget_; }
 
   /// Score i of the chunk is candidate first_index + i; every candidate comes once.

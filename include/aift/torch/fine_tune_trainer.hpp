@@ -62,13 +62,13 @@ struct FineTuneOptions {
   index_t probe_folds = 5;      ///< grouped folds that choose the L2
 
   // The training.
-  Optimizer optimizer = Optimizer::adamw;
-  double backbone_rate = 6e-4;  ///< peak learning rate of the convolutions
-  double head_rate = 6e-4;      ///< peak learning rate of the head
-  double momentum = 0.9;        ///< sgd
-  double beta1 = 0.9;           ///< adamw
-  double beta2 = 0.999;         ///< adamw
-  double weight_decay = 0.01;   ///< of convolutions; never of norms, biases and the head
+  Optimizer optimizer = Optimizer::adamw;  ///< of network and head
+  double backbone_rate = 6e-4;             ///< peak learning rate of the convolutions
+  double head_rate = 6e-4;                 ///< peak learning rate of the head
+  double momentum = 0.9;                   ///< sgd
+  double beta1 = 0.9;                      ///< adamw
+  double beta2 = 0.999;                    ///< adamw
+  double weight_decay = 0.01;              ///< of convolutions; never of norms, biases and the head
   /// 0: 60 with 20 labelled candidates or fewer, 100 with 400, on the line in ln n through them.
   index_t steps = 0;
   double continued_rate = 2.0 / 3;   ///< factor of both rates when the parent's head goes on
@@ -81,15 +81,15 @@ struct FineTuneOptions {
   index_t members = 0;
   double warmup = 0.1;          ///< share of the steps with a rising rate; cosine to 0 afterwards
   bool balance_classes = true;  ///< every class equally often, whatever its size
-  BatchNorm batch_norm = BatchNorm::frozen;
+  BatchNorm batch_norm = BatchNorm::frozen;  ///< while training
   bool train_norms = false;    ///< also scale and shift of batch norm (parameters of rank 1)
   double dropout = 0.3;        ///< of the pooled features, [0, 1); masks by Philox
   double label_smoothing = 0;  ///< [0, 1)
   double clip_norm = 0;        ///< gradients are scaled down to this norm; 0: never
-  /// Stages from the input that stay as they are; -1: 6 (a third of EfficientNet-Lite0) below
-  /// train_all_samples labelled candidates, none from there on.
+  /// Stages from the input that stay as they are; -1: a third of the network's, rounded down (6 of
+  /// EfficientNet-Lite0), below train_all_samples labelled candidates, none from there on.
   index_t frozen_stages = -1;
-  index_t train_all_samples = 200;
+  index_t train_all_samples = 200;  ///< where `members` and `frozen_stages` change
   /// Where between the start (0) and the end (1) of the training the result lies, weight by weight.
   /// Part of the way back keeps what the network knew and damps the noise of few labels.
   /// Source: Wortsman et al., CVPR 2022 ("Robust fine-tuning of zero-shot models").
@@ -113,14 +113,14 @@ struct FineTuneOptions {
   // (the larger one of their spread and a bootstrap over held-out groups): it is there for
   // collapses, as small sets cannot show small differences. A tuned network that
   // contradicts the probe on the labelled views (logit_scale <= 0) is never kept.
-  Guard guard = Guard::folds;
-  GuardMetric guard_metric = GuardMetric::auc;
+  Guard guard = Guard::folds;                   ///< whether there is one
+  GuardMetric guard_metric = GuardMetric::auc;  ///< what it compares
   index_t guard_min_samples = 60;  ///< below this number of labelled candidates it cannot judge
-  index_t guard_folds = 2;
-  double guard_steps = 0.6;  ///< steps in each fold, as a share of those of the training
-  index_t guard_views = 1;   ///< views of a held-out candidate that are looked at
-  double guard_tolerance = 0.02;
-  double guard_errors = 3;
+  index_t guard_folds = 2;         ///< grouped folds of the labelled data
+  double guard_steps = 0.6;        ///< steps in each fold, as a share of those of the training
+  index_t guard_views = 1;         ///< views of a held-out candidate that are looked at
+  double guard_tolerance = 0.02;   ///< loss that is let pass
+  double guard_errors = 3;         ///< standard errors that are let pass
 
   /// keys: the field names above; enumerations by name. throws ValueError
   [[nodiscard]] static FineTuneOptions from(const Settings& settings);
@@ -135,7 +135,7 @@ struct FineTuneResult {
       probe;  ///< the parent's network with the probe as head; null if none was fitted
   std::unique_ptr<Model> tuned;  ///< the tuned network, unguarded; null without tune
   bool tuned_chosen = false;     ///< whether `model` is the tuned one
-  FitReport report;
+  FitReport report;              ///< as FitResult::report
 };
 
 /// Fine-tunes a network of this part: the head as a linear probe, everything from there at a small
@@ -156,6 +156,8 @@ struct FineTuneResult {
 /// class is needed, in the order of the classes. The result is TorchScript again. Frozen modules
 /// (torch.jit.freeze) have no parameters and are refused.
 ///
+/// A head that a ReLU follows (HeadForm::rectified) is never the start; the result's is linear.
+///
 /// views   Purpose::probe as far as the augmenter has them, beyond that Purpose::training of the
 ///         round; fresh ones Purpose::training
 /// parent  its head is the start where `continue_head` or the lack of a probe says so, and shape
@@ -174,6 +176,7 @@ struct FineTuneResult {
 /// thread rule: one fit at a time per object; uses one worker thread for rendering
 class FineTuneTrainer final : public IncrementalTrainer {
  public:
+  /// throws ValueError: an option out of range
   explicit FineTuneTrainer(const FineTuneOptions& options = {});
   [[nodiscard]] std::string_view name() const noexcept override { return "fine_tune"; }
   [[nodiscard]] FitResult fit(const Model& parent, const TrainingRound& round,
@@ -184,6 +187,7 @@ class FineTuneTrainer final : public IncrementalTrainer {
   /// Refuses at once what fit() would refuse whatever the labels are. throws ValueError (a model of
   /// another library, a TorchScript module without a trainable parameter or not in float32)
   static void expect_trainable(const Model& parent);
+  /// What it was made with.
   [[nodiscard]] const FineTuneOptions& options() const noexcept { return options_; }
 
  private:

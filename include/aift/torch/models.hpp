@@ -21,6 +21,8 @@ struct Architecture {
   index_t stages = 0;           ///< parts that can be frozen one after another from the input on
   std::int64_t parameters = 0;  ///< without the head
   std::string weights_file;     ///< name of the ImageNet weights below the weights folder, or empty
+  PatchFormat input;            ///< published size and normalisation of the input
+  index_t smallest_input = 32;  ///< smallest height and width it can be run with
 };
 
 /// The networks that make_model, load_pretrained and load_model know, sorted by name.
@@ -30,11 +32,13 @@ struct Architecture {
 [[nodiscard]] const Architecture& architecture(std::string_view name);
 
 /// An untrained model. Convolutions are drawn as normals of variance 2 / fan-out (He et al., ICCV
-/// 2015), the head as normals of standard deviation 0.01, all by Philox (Purpose::weights), so that
-/// the same seed gives the same weights; batch norm is the identity, biases are zero.
+/// 2015), fully connected layers before the head of variance 2 / fan-in, the head as normals of
+/// standard deviation 0.01, all by Philox (Purpose::weights), so that the same seed gives the same
+/// weights; batch norm is the identity, biases are zero.
 ///
 /// classes     K >= 2 of the head
-/// input_size  height = width of the patches, >= 32; 0: the architecture's own
+/// input_size  height = width of the patches, >= Architecture::smallest_input; 0: the
+///             architecture's own
 /// throws      ValueError: unknown architecture, K < 2, too small a size
 [[nodiscard]] std::unique_ptr<Model> make_model(const std::string& architecture, index_t classes,
                                                 index_t input_size = 0, std::uint64_t seed = 0);
@@ -63,10 +67,11 @@ struct LoadOptions {
 /// A network with pretrained weights; never runs code from the file.
 ///
 /// weights     safetensors with the tensor names of the architecture's Python package, as
-///             scripts/convert_weights.py and Model::save write them
+///             scripts/convert_weights.py and Model::save write them; a file that says nothing of
+///             the input's normalisation has the architecture's own
 /// classes     0 or the file's own number: the head of the file; another K >= 2: a new head, drawn
 ///             by Philox from `seed` with standard deviation 0.01 and zero bias
-/// input_size  height = width, >= 32; 0: the architecture's own
+/// input_size  height = width, >= Architecture::smallest_input; 0: the architecture's own
 /// throws      IoError, ShapeError naming the first tensor that does not fit, ValueError
 [[nodiscard]] std::unique_ptr<Model> load_pretrained(const std::string& architecture,
                                                      const std::filesystem::path& weights,
@@ -86,5 +91,9 @@ struct LoadOptions {
 /// one of aift::nn
 [[nodiscard]] std::unique_ptr<Model> with_class_names(const Model& model,
                                                       std::vector<std::string> class_names);
+
+/// A copy of the model that carries ModelInfo::preparation into the files it saves.
+/// throws ValueError for a model that is not one of aift::nn
+[[nodiscard]] std::unique_ptr<Model> with_preparation(const Model& model, std::string preparation);
 
 }  // namespace aift::nn

@@ -21,7 +21,10 @@ void list_architectures() {
       std::error_code error;
       weights = std::filesystem::is_regular_file(file, error)
                     ? file.string()
-                    : fmt::format("not found: {} (scripts/bootstrap prepares it)", file.string());
+                    : fmt::format("not found: {} ({})", file.string(),
+                                  architecture.name == "efficientnet_lite0"
+                                      ? "scripts/bootstrap prepares it"
+                                      : "scripts/convert_weights.py makes it");
     }
     fmt::print("{:<20} {:>8.2f} M {:>9} {:>6}  {}\n", architecture.name,
                static_cast<double>(architecture.parameters) / 1e6, architecture.feature_size,

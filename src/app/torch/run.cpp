@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -13,14 +14,18 @@
 #include <fmt/format.h>
 
 #include <aift/core/error.hpp>
+#include <aift/io/atomic_file.hpp>
+#include <aift/io/csv.hpp>
 #include <aift/io/dataset.hpp>
 #include <aift/io/image_source.hpp>
 #include <aift/io/mapped_file.hpp>
 #include <aift/io/numbers.hpp>
 #include <aift/io/report.hpp>
 #include <aift/io/safetensors.hpp>
+#include <aift/io/video.hpp>
 #include <aift/loop/active_learner.hpp>
 #include <aift/select/registry.hpp>
+#include <aift/torch/device.hpp>
 #include <aift/torch/fine_tune_trainer.hpp>
 #include <aift/torch/models.hpp>
 #include <aift/torch/settings_guard.hpp>
@@ -148,6 +153,27 @@ std::unique_ptr<Model> load_network(const RunConfig& config, const Network& netw
   return own_head ? std::move(model) : nn::with_class_names(*model, class_names);
 }
 
+/// The GPU of --device cuda, for records; empty: the CPU. Refuses what cannot be done there.
+std::string find_gpu(const RunConfig& config, const Network& network) {
+  if (config.device == "cpu") return {};
+  AIFT_EXPECT(!network.script, ValueError,
+              "--device cuda takes the networks that `aift models` lists; the TorchScript file {} "
+              "runs with --device cpu.",
+              config.model);
+  try {
+    return nn::gpu_name();
+  } catch (const ValueError& error) {
+    throw ValueError(fmt::format("--device cuda cannot be used: {}", error.what()));
+  }
+}
+
+/// The model where --device says.
+std::unique_ptr<Model> placed(std::unique_ptr<Model> model, const RunConfig& config) {
+  if (config.device == "cpu") return model;
+  return nn::on_gpu(*model,
+                    config.forward == "bf16" ? nn::ForwardType::bf16 : nn::ForwardType::f32);
+}
+
 StartFrom start_from(const std::string& word) {
   return word == "scratch"      ? StartFrom::scratch
          : word == "pretrained" ? StartFrom::pretrained
@@ -174,19 +200,73 @@ std::string joined(const ViewRanges& ranges) {
   return text;
 }
 
+/// How frames are prepared, as a model says it.
+std::string preparation_word(const RunConfig& config) {
+  const std::string text = config.preparation().text();
+  return text.empty() ? "none" : text;
+}
+
+/// Answers from the data set, and keeps the frames that were asked for: training reads them in any
+/// order, which in a video is slow, and people want to see them.
+class KeepingOracle final : public Oracle {
+ public:
+  KeepingOracle(std::vector<label_t> labels, const io::FrameSource& source)
+      : answers_(std::move(labels)), source_(source) {}
+  [[nodiscard]] std::string_view name() const noexcept override { return answers_.name(); }
+  [[nodiscard]] std::vector<label_t> label(std::span<const CandidateRef> candidates, index_t round,
+                                           Progress& progress) override {
+    source_.keep(candidates);
+    return answers_.label(candidates, round, progress);
+  }
+  [[nodiscard]] bool can_label(const CandidateRef& candidate) const override {
+    return answers_.can_label(candidate);
+  }
+
+ private:
+  SimulatedOracle answers_;
+  const io::FrameSource& source_;
+};
+
+/// videos.csv: what was found out about the videos.
+void write_video_table(const fs::path& file, const io::Dataset& data, const io::FrameSource& source,
+                       std::span<const io::BadImage> bad) {
+  std::string text = "path,width,height,field_x,field_y,field_width,field_height,overlay_share\n";
+  std::set<std::string> seen;
+  for (index_t i = 0; i < data.size(); ++i) {
+    if (!data.is_frame(i) || !seen.insert(data.file(i).string()).second) continue;
+    if (std::any_of(bad.begin(), bad.end(), [i](const auto& one) { return one.index == i; })) {
+      continue;
+    }
+    const io::FrameLayout& layout = *source.layout(i);
+    const auto still = std::count(layout.overlay.begin(), layout.overlay.end(), 1);
+    const std::string& path = data.paths[static_cast<std::size_t>(i)];
+    text += fmt::format(
+        "{},{},{},{},{},{},{},{:.4f}\n", io::csv_field(path.substr(0, path.rfind('#'))),
+        layout.width, layout.height, layout.field_x, layout.field_y, layout.field_width,
+        layout.field_height,
+        static_cast<double>(still) / static_cast<double>(layout.field_width * layout.field_height));
+  }
+  io::write_file_atomically(file, text);
+}
+
 /// Decodes every image once; reports the broken ones and stops when they are too many.
-std::vector<io::BadImage> find_bad_images(const io::Dataset& data, const RunConfig& config,
-                                          ConsoleProgress& progress) {
-  const auto bad = io::check_images(data, config.threads, [&](index_t done, index_t total) {
+std::vector<io::BadImage> find_bad_images(const io::Dataset& data, const io::FrameSource& source,
+                                          const RunConfig& config, ConsoleProgress& progress) {
+  const auto bad = source.check(config.threads, [&](index_t done, index_t total) {
     throw_if_cancelled(progress);
     progress.report("check images", done, total);
   });
   throw_if_cancelled(progress);
   const double share = static_cast<double>(bad.size()) / static_cast<double>(data.size());
   if (share <= config.max_bad) return bad;  // the learner reports and records them
-  for (std::size_t i = 0; i < std::min(bad.size(), kMaxNamed); ++i)
-    progress.note(bad[i].reason);
-  if (bad.size() > kMaxNamed) progress.note(fmt::format("and {} more", bad.size() - kMaxNamed));
+  std::vector<std::string> reasons;         // the missing frames of a video have one
+  for (const io::BadImage& one : bad) {
+    if (reasons.empty() || reasons.back() != one.reason) reasons.push_back(one.reason);
+  }
+  for (std::size_t i = 0; i < std::min(reasons.size(), kMaxNamed); ++i)
+    progress.note(reasons[i]);
+  if (reasons.size() > kMaxNamed)
+    progress.note(fmt::format("and {} more", reasons.size() - kMaxNamed));
   throw IoError(fmt::format(
       "{} of {} images cannot be read, more than the share of {} that --max-bad allows; repair or "
       "remove them, or raise --max-bad.",
@@ -229,9 +309,22 @@ void run_to_end(const RunArguments& arguments, bool& begun) {
       config.first != "imagenet" || !network.weights.empty(), ValueError,
       "--first imagenet asks the pretrained network itself; give it --weights imagenet or a "
       "weight file.");
+  const std::string gpu = find_gpu(config, network);
   config.data = absolute(config.data);
-  const io::Dataset data =
-      io::read_dataset(config.data, {.classes = config.classes, .require_labels = false});
+  if (!config.frame_labels.empty()) config.frame_labels = absolute(config.frame_labels);
+  if (config.max_cost > 0 && config.cost_column.empty()) config.cost_column = "cost";
+  const io::Dataset data = io::read_dataset(config.data, {.classes = config.classes,
+                                                          .require_labels = false,
+                                                          .times = config.min_gap > 0,
+                                                          .cost_column = config.cost_column,
+                                                          .every = config.every,
+                                                          .frame_labels = config.frame_labels});
+  const bool has_videos = !data.frames.empty();
+  AIFT_EXPECT(
+      has_videos || config.preparation() == io::FramePreparation{}, ValueError,
+      "--crop-field, --deinterlace and --mask-overlay are for frames of videos, and {} holds "
+      "no video; leave them out.",
+      config.data);
   AIFT_EXPECT(std::any_of(data.labels.begin(), data.labels.end(),
                           [](label_t label) { return label != kUnlabelled; }),
               ValueError,
@@ -250,21 +343,35 @@ void run_to_end(const RunArguments& arguments, bool& begun) {
 
   ConsoleProgress progress;
   std::optional<ActiveLearner> learner;
-  const auto model = load_network(config, network, data.class_names);
+  auto model = load_network(config, network, data.class_names);
+  if (has_videos) {
+    const std::string& before = model->info().preparation;
+    if (!before.empty() && before != preparation_word(config)) {
+      progress.note(
+          fmt::format("The network was trained on frames with the preparation \"{}\", and those of "
+                      "this run have "
+                      "\"{}\"; its predictions may be off.",
+                      before, preparation_word(config)));
+    }
+    model = nn::with_preparation(*model, preparation_word(config));
+  }
+  model = placed(std::move(model), config);
   nn::FineTuneTrainer::expect_trainable(*model);
   const ImageAugmenter augmenter(config.augment_options(model->info().input));
   std::unique_ptr<Model> first_model;
   std::optional<ImageAugmenter> first_augmenter;
   if (config.first == "imagenet") {
-    first_model = nn::load_pretrained(network.architecture, network.weights, 0, config.input_size);
+    first_model = placed(
+        nn::load_pretrained(network.architecture, network.weights, 0, config.input_size), config);
     first_augmenter.emplace(config.augment_options(first_model->info().input));
   }
-  const io::FileImageSource source(data);
-  SimulatedOracle oracle(data.labels);
+  const io::FrameSource source(data, config.preparation(),
+                               has_videos ? out / "frames" : fs::path());
+  KeepingOracle oracle(data.labels, source);
   nn::FineTuneTrainer trainer(recipe);
 
   LearnerOptions options;
-  if (new_run) options.unreadable = find_bad_images(data, config, progress);
+  if (new_run) options.unreadable = find_bad_images(data, source, config, progress);
   options.data = &data;
   options.source = &source;
   options.augmenter = &augmenter;
@@ -277,14 +384,17 @@ void run_to_end(const RunArguments& arguments, bool& begun) {
   const auto classes = static_cast<index_t>(data.class_names.size());
   options.make_scratch = [&](index_t round) {
     const std::uint64_t seed = KeyedRandom(config.seed, Purpose::weights, round).bits(0);
-    return nn::with_class_names(
+    auto scratch = nn::with_class_names(
         *nn::make_model(network.architecture, classes, config.input_size, seed), data.class_names);
+    if (has_videos) scratch = nn::with_preparation(*scratch, preparation_word(config));
+    return placed(std::move(scratch), config);
   };
   options.selector = selector.get();
   options.first = config.first == "imagenet" ? FirstBatch::imagenet : FirstBatch::random;
   options.first_model = first_model.get();
   options.first_augmenter = first_augmenter ? &*first_augmenter : nullptr;
   options.budget = config.budget;
+  options.rules = config.batch_rules();
   options.rounds = config.rounds;
   options.max_labels = config.max_labels;
   if (config.target_auc > 0) {
@@ -307,7 +417,9 @@ void run_to_end(const RunArguments& arguments, bool& begun) {
                                                                    : OpenRun::resume;
   options.force = arguments.force;
   options.load = [&](const fs::path& file) {
-    return nn::load_model(file, {.input_size = config.input_size, .class_names = data.class_names});
+    return placed(
+        nn::load_model(file, {.input_size = config.input_size, .class_names = data.class_names}),
+        config);
   };
   options.keep = config.keep_models ? KeepModels::all : KeepModels::last;
   options.facts = {{"libtorch", nn::torch_version()},
@@ -317,12 +429,20 @@ void run_to_end(const RunArguments& arguments, bool& begun) {
                    {"scoring views", joined(config.scoring_ranges)},
                    {"training views", joined(config.training_ranges)},
                    {"border", fmt::format("{} {}", config.border, config.border_value)}};
+  if (!gpu.empty()) options.facts.emplace_back("device", gpu + ", " + config.forward);
+  if (has_videos) {
+    options.facts.emplace_back(
+        "frames", fmt::format("every {}, preparation {}", config.every, preparation_word(config)));
+  }
+  const std::vector<io::BadImage> unreadable = options.unreadable;
   learner.emplace(std::move(options), progress);
   folder.keep();
   begun = true;
   if (const auto warning = single_view_warning(*selector, config.scoring_views)) {
     progress.note(*warning);
   }
+  if (new_run && (config.crop_field || config.mask_overlay))
+    write_video_table(out / "videos.csv", data, source, unreadable);
   if (!new_run) folder.write_config(to_toml(config));  // rounds and stopping rules may be others
 
   const fs::path report = out / "report.html";

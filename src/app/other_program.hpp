@@ -11,4 +11,8 @@ namespace aift::app {
 ///        ends with one sentence and exit status 1 when it is missing or cannot be started
 [[noreturn]] void become_torch_program(char** argv);
 
+/// The same with `aift-cuda`, for what needs a GPU and no LibTorch. throws ValueError where AIFT was
+/// built without CUDA
+[[noreturn]] void become_cuda_program(char** argv);
+
 }  // namespace aift::app

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "k_means.hpp"
+
+#include <limits>
+
+namespace aift::select::detail {
+
+namespace {
+
+constexpr index_t kPart = 256;
+
+/// The nearest of the centres for every row; whether one changed.
+bool assign(const Rows& rows, const std::vector<const float*>& centres, Clusters& out,
+            Executor* executor) {
+  const auto k = static_cast<index_t>(centres.size());
+  std::vector<char> changed(at((rows.size() + kPart - 1) / kPart), 0);
+  in_parts(executor, rows.size(), kPart, [&](index_t first, index_t last) {
+    std::vector<float> tile(at((last - first) * k));
+    distances().squared(rows.rows() + first, last - first, centres.data(), k, rows.columns(),
+                        tile.data());
+    for (index_t p = first; p < last; ++p) {
+      const float* row = tile.data() + (p - first) * k;
+      const auto nearest = static_cast<index_t>(std::min_element(row, row + k) - row);
+      if (out.of[at(p)] != nearest) changed[at(first / kPart)] = 1;
+      out.of[at(p)] = nearest;
+      out.squared[at(p)] = row[nearest];
+    }
+  });
+  return std::find(changed.begin(), changed.end(), 1) != changed.end();
+}
+
+}  // namespace
+
+std::vector<std::vector<index_t>> Clusters::members() const {
+  std::vector<std::vector<index_t>> list(at(count));
+  for (std::size_t p = 0; p < of.size(); ++p)
+    list[at(of[p])].push_back(static_cast<index_t>(p));
+  return list;
+}
+
+Clusters k_means(const Rows& rows, index_t k, const KeyedRandom& random, index_t iterations,
+                 Executor* executor) {
+  const index_t n = rows.size();
+  const index_t d = rows.columns();
+  Clusters out;
+  out.of.assign(at(n), 0);
+  out.squared.assign(at(n), std::numeric_limits<float>::infinity());
+  if (n == 0 || k < 1) return out;
+
+  std::vector<index_t> seeds = {random.below(0, n)};
+  while (true) {  // k-means++: each further seed by its squared distance to the nearest
+    const float* const seed[1] = {rows.row(seeds.back())};
+    in_parts(executor, n, 4096, [&](index_t first, index_t last) {
+      std::vector<float> to(at(last - first));
+      distances().squared(rows.rows() + first, last - first, seed, 1, d, to.data());
+      for (index_t p = first; p < last; ++p)
+        out.squared[at(p)] = std::min(out.squared[at(p)], to[at(p - first)]);
+    });
+    if (static_cast<index_t>(seeds.size()) == std::min(k, n)) break;
+    double total = 0;
+    for (const float x : out.squared)
+      total += static_cast<double>(x);
+    if (!(total > 0)) break;  // every distinct row is a seed
+    const double target = random.uniform(static_cast<index_t>(seeds.size())) * total;
+    double run = 0;
+    index_t chosen = 0;
+    for (index_t p = 0; p < n; ++p) {
+      if (!(out.squared[at(p)] > 0)) continue;
+      chosen = p;
+      run += static_cast<double>(out.squared[at(p)]);
+      if (run > target) break;
+    }
+    seeds.push_back(chosen);
+  }
+
+  out.count = static_cast<index_t>(seeds.size());
+  for (const index_t p : seeds)
+    out.centres.insert(out.centres.end(), rows.row(p), rows.row(p) + d);
+  out.of.assign(at(n), -1);
+  for (index_t iteration = 0;; ++iteration) {
+    std::vector<const float*> centres;
+    for (index_t c = 0; c < out.count; ++c)
+      centres.push_back(out.centres.data() + c * d);
+    const bool changed = assign(rows, centres, out, executor);
+    auto list = out.members();
+    const auto full =
+        std::count_if(list.begin(), list.end(), [](const auto& m) { return !m.empty(); });
+    const bool emptied = full < out.count;
+    if (!emptied && (!changed || iteration + 1 >= iterations)) break;
+    // New centres; an emptied cluster is dropped, and the rows are then assigned once more.
+    std::vector<std::vector<index_t>> kept;
+    for (auto& members : list) {
+      if (!members.empty()) kept.push_back(std::move(members));
+    }
+    out.count = static_cast<index_t>(kept.size());
+    out.centres.assign(at(out.count * d), 0.0F);
+    in_parts(executor, out.count, 1, [&](index_t c, index_t) {
+      std::vector<double> sum(at(d), 0.0);
+      for (const index_t p : kept[at(c)]) {
+        const float* row = rows.row(p);
+        for (index_t f = 0; f < d; ++f)
+          sum[at(f)] += static_cast<double>(row[f]);
+      }
+      const auto size = static_cast<double>(kept[at(c)].size());
+      for (index_t f = 0; f < d; ++f)
+        out.centres[at(c * d + f)] = static_cast<float>(sum[at(f)] / size);
+    });
+  }
+  return out;
+}
+
+}  // namespace aift::select::detail

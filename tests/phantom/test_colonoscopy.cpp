@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <aift/phantom/colonoscopy.hpp>
+
+#include <filesystem>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <aift/core/error.hpp>
+#include <aift/io/dataset.hpp>
+
+#include "tests/io/message_of.hpp"
+#include "tests/phantom/folders.hpp"
+
+using namespace aift;
+using aift::test::column_of;
+using aift::test::files_of;
+using aift::test::message_of;
+using aift::test::TempDir;
+using Catch::Matchers::ContainsSubstring;
+namespace fs = std::filesystem;
+
+namespace {
+
+phantom::ColonoscopyOptions small() {
+  phantom::ColonoscopyOptions options;
+  options.videos = 2;
+  options.frames = 10;
+  options.size = 32;
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("colonoscopy: bytes depend on the seed, not on threads", "[colonoscopy]") {
+  const TempDir dir;
+  ThreadExecutor threads(3);
+  phantom::ColonoscopyOptions options = small();
+  (void)phantom::write_colonoscopy(dir / "a", options);
+  (void)phantom::write_colonoscopy(dir / "b", options, &threads);
+  options.seed = 1;
+  (void)phantom::write_colonoscopy(dir / "c", options);
+  CHECK(files_of(dir / "a") == files_of(dir / "b"));
+  CHECK(files_of(dir / "a") != files_of(dir / "c"));
+}
+
+TEST_CASE("colonoscopy: one group per video, rare polyps, marked as synthetic", "[colonoscopy]") {
+  const TempDir dir;
+  phantom::ColonoscopyOptions options = small();
+  options.videos = 12;
+  options.frames = 20;
+  options.positives = 0.3;
+  options.uninformative = 0.5;
+  const auto result = phantom::write_colonoscopy(dir / "out", options);
+  CHECK(result.frames == 240);
+  CHECK(result.positives > 0);
+  CHECK(result.positives < 0.45 * 240);
+  CHECK(result.uninformative > 0);
+  const io::Dataset data = io::read_dataset(dir / "out", {.require_trainable = false});
+  CHECK(data.size() == 240);
+  CHECK_FALSE(data.synthetic.empty());
+  const auto groups = column_of(dir / "out", "group");
+  const auto videos = column_of(dir / "out", "video");
+  const auto labels = column_of(dir / "out", "label");
+  const auto quality = column_of(dir / "out", "quality");
+  std::map<std::string, std::set<std::string>> patients;
+  index_t positives = 0, uninformative = 0;
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    patients[groups[i]].insert(videos[i]);
+    CHECK((labels[i] == "polyp" || labels[i] == "mucosa"));
+    CHECK(std::set<std::string>{"clear", "blurred", "wall", "residue"}.count(quality[i]) == 1);
+    positives += labels[i] == "polyp" ? 1 : 0;
+    uninformative += quality[i] != "clear" ? 1 : 0;
+  }
+  CHECK(patients.size() == 12);
+  for (const auto& [patient, its] : patients)
+    CHECK(its.size() == 1);
+  CHECK(positives == result.positives);
+  CHECK(uninformative == result.uninformative);
+}
+
+TEST_CASE("colonoscopy: neighbouring frames are nearly the same", "[colonoscopy]") {
+  const TempDir dir;
+  phantom::ColonoscopyOptions options = small();
+  options.videos = 4;
+  options.uninformative = 0;
+  (void)phantom::write_colonoscopy(dir / "out", options);
+  const auto paths = column_of(dir / "out", "path");
+  const auto videos = column_of(dir / "out", "video");
+  double near = 0, far = 0;
+  int nears = 0, fars = 0;
+  for (std::size_t i = 1; i < paths.size(); ++i) {
+    const double d = test::difference(io::decode_image(dir / "out" / paths[i - 1]),
+                                      io::decode_image(dir / "out" / paths[i]));
+    const bool same = videos[i - 1] == videos[i];
+    (same ? near : far) += d;
+    ++(same ? nears : fars);
+  }
+  REQUIRE(nears == 36);
+  REQUIRE(fars == 3);
+  CHECK(near / nears < 0.6 * far / fars);
+}
+
+TEST_CASE("colonoscopy: what cannot be done is refused", "[colonoscopy]") {
+  const TempDir dir;
+  const fs::path out = dir / "out";
+  const auto refused = [&](auto change) {
+    phantom::ColonoscopyOptions options = small();
+    change(options);
+    return message_of<ValueError>([&] { (void)phantom::write_colonoscopy(out, options); });
+  };
+  CHECK_THAT(refused([](auto& o) { o.frames = 0; }), ContainsSubstring("0"));
+  CHECK_THAT(refused([](auto& o) { o.videos = -1; }), ContainsSubstring("-1"));
+  CHECK_THAT(refused([](auto& o) { o.size = 8; }), ContainsSubstring("8"));
+  CHECK_THAT(refused([](auto& o) { o.positives = 1.5; }), ContainsSubstring("1.5"));
+  CHECK_FALSE(fs::exists(out / "manifest.csv"));
+  dir.write("full/note.txt", "mine");
+  CHECK_THROWS_AS(phantom::write_colonoscopy(dir / "full", small()), IoError);
+  CHECK(test::read_file(dir / "full/note.txt") == "mine");
+}

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+// The engines that selectors on features share, and each such selector against its plain loop.
+#include "tests/support/catch.hpp"
+
+#include <cmath>
+#include <limits>
+#include <map>
+
+#include <aift/core/error.hpp>
+#include <aift/core/executor.hpp>
+#include <aift/select/badge_selector.hpp>
+#include <aift/select/k_center_selector.hpp>
+#include <aift/select/max_herding_selector.hpp>
+#include <aift/select/registry.hpp>
+#include <aift/select/score_selector.hpp>
+
+#include "pools.hpp"
+#include "src/select/k_means.hpp"
+
+using namespace aift;
+using namespace aift::select::detail;
+
+namespace {
+
+/// Random features only.
+struct FeaturePool {
+  std::vector<float> features;
+  std::vector<label_t> labels;
+  PoolView view;
+
+  FeaturePool(std::uint64_t seed, index_t n, index_t d) : labels(at(n), kUnlabelled) {
+    const KeyedRandom random(seed, Purpose::folds);
+    for (index_t i = 0; i < n * d; ++i)
+      features.push_back(static_cast<float>(random.normal(i)));
+    view.size = n;
+    view.features = features;
+    view.feature_size = d;
+    view.labels = labels;
+  }
+  FeaturePool(const FeaturePool&) = delete;
+  FeaturePool& operator=(const FeaturePool&) = delete;
+
+  [[nodiscard]] double squared(index_t a, index_t b) const {
+    double sum = 0;
+    for (index_t f = 0; f < view.feature_size; ++f) {
+      const double off = static_cast<double>(features[at(a * view.feature_size + f)]) -
+                         static_cast<double>(features[at(b * view.feature_size + f)]);
+      sum += off * off;
+    }
+    return sum;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("distances: every engine gives the same bits, equal rows are at 0") {
+  for (const index_t d : {1, 5, 16, 17, 48, 130}) {
+    const FeaturePool pool(static_cast<std::uint64_t>(d), 11, d);
+    const Rows rows(pool.view, canonical(pool.view, false), false);
+    std::vector<std::vector<float>> results;
+    for (const DistanceEngine* engine : distance_engines()) {
+      INFO(engine->name << ", d = " << d);
+      std::vector<float> out(11 * 11 * 2);
+      engine->squared(rows.rows(), 11, rows.rows(), 11, d, out.data());
+      engine->dot(rows.rows(), 11, rows.rows(), 11, d, out.data() + 121);
+      for (index_t a = 0; a < 11; ++a) {
+        CHECK(out[at(a * 11 + a)] == 0);
+        for (index_t b = 0; b < 11; ++b) {
+          CHECK(out[at(a * 11 + b)] == out[at(b * 11 + a)]);
+          CHECK(static_cast<double>(out[at(a * 11 + b)]) ==
+                Approx(pool.squared(a, b)).epsilon(1e-5));
+        }
+      }
+      engine->gaussian(out.data(), 121, 0.25F);
+      CHECK(static_cast<double>(out[1]) ==
+            Approx(std::exp(-0.25 * pool.squared(0, 1))).epsilon(1e-4));
+      results.push_back(std::move(out));
+    }
+    for (const auto& result : results)
+      CHECK(result == results.front());
+  }
+}
+
+TEST_CASE("k-center picks what the plain loop picks, for any number of threads") {
+  ThreadExecutor two(2);
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    INFO("seed " << seed);
+    FeaturePool pool(seed, 300, 7);
+    if (seed % 2 == 0) {  // whole numbers: many ties and duplicates
+      for (float& x : pool.features)
+        x = std::round(x);
+    }
+    std::vector<index_t> centres = {3, 50};
+    for (const index_t i : centres)
+      pool.labels[at(i)] = 0;
+    std::vector<index_t> want;
+    std::vector<char> taken(300, 0);
+    for (const index_t c : centres)
+      taken[at(c)] = 1;
+    while (want.size() < 60) {
+      index_t best = -1;
+      double far = -1;
+      for (index_t i = 0; i < 300; ++i) {
+        if (taken[at(i)] != 0) continue;
+        double nearest = std::numeric_limits<double>::infinity();
+        for (const index_t c : centres)
+          nearest = std::min(nearest, pool.squared(i, c));
+        if (nearest > far) {
+          far = nearest;
+          best = i;
+        }
+      }
+      taken[at(best)] = 1;
+      centres.push_back(best);
+      want.push_back(best);
+    }
+    CHECK(KCenterSelector().select(pool.view, 60).indices == want);
+    CHECK(KCenterSelector().select(pool.view, 60, {.executor = &two}).indices == want);
+  }
+}
+
+TEST_CASE("facility location picks what the plain loop picks") {
+  const FeaturePool pool(4, 120, 5);
+  std::vector<double> covered(120, 0.0);
+  std::vector<index_t> want;
+  for (int step = 0; step < 20; ++step) {
+    index_t best = -1;
+    double most = -1;
+    for (index_t i = 0; i < 120; ++i) {
+      if (std::find(want.begin(), want.end(), i) != want.end()) continue;
+      double gain = 0;
+      for (index_t x = 0; x < 120; ++x)
+        gain += std::max(0.0, std::exp(-pool.squared(i, x) / 4) - covered[at(x)]);
+      if (gain > most) {
+        most = gain;
+        best = i;
+      }
+    }
+    want.push_back(best);
+    for (index_t x = 0; x < 120; ++x)
+      covered[at(x)] = std::max(covered[at(x)], std::exp(-pool.squared(best, x) / 4));
+  }
+  CHECK(MaxHerdingSelector(false, 2).select(pool.view, 20).indices == want);
+  CHECK_THROWS_AS(MaxHerdingSelector(true, 0), ValueError);
+}
+
+TEST_CASE("k-means: fewer distinct rows than clusters") {
+  FeaturePool pool(1, 40, 3);
+  for (index_t i = 0; i < 40; ++i) {
+    for (index_t f = 0; f < 3; ++f)
+      pool.features[at(i * 3 + f)] = static_cast<float>(i % 4);
+  }
+  const Rows rows(pool.view, canonical(pool.view, false), false);
+  const Clusters clusters = k_means(rows, 10, KeyedRandom(1, Purpose::selection), 50, nullptr);
+  CHECK(clusters.count == 4);
+  for (index_t i = 0; i < 40; ++i) {
+    CHECK(clusters.squared[at(i)] == 0);
+    CHECK(clusters.of[at(i)] == clusters.of[at(i % 4)]);
+  }
+}
+
+TEST_CASE("badge draws as k-means++ on the gradients themselves") {
+  // Six candidates, budget 2: the first is the longest gradient, the second by squared distance.
+  auto pool = test::full_pool(11, 6, 3);
+  std::vector<std::vector<double>> g(6);
+  std::vector<double> length(6, 0.0);
+  for (index_t i = 0; i < 6; ++i) {
+    const double* p = pool.mean_probabilities.data() + i * 3;
+    const index_t y = std::max_element(p, p + 3) - p;
+    for (index_t k = 0; k < 3; ++k) {
+      for (index_t f = 0; f < 5; ++f) {
+        const double x =
+            (p[k] - (k == y ? 1 : 0)) * static_cast<double>(pool.features[at(i * 5 + f)]);
+        g[at(i)].push_back(x);
+        length[at(i)] += x * x;
+      }
+    }
+  }
+  const index_t first = std::max_element(length.begin(), length.end()) - length.begin();
+  std::vector<double> chance(6, 0.0);
+  double total = 0;
+  for (index_t i = 0; i < 6; ++i) {
+    for (std::size_t f = 0; f < 15; ++f)
+      chance[at(i)] += std::pow(g[at(i)][f] - g[at(first)][f], 2);
+    total += chance[at(i)];
+  }
+  std::vector<double> seen(6, 0.0);
+  constexpr int kDraws = 4000;
+  for (int draw = 0; draw < kDraws; ++draw) {
+    const Selection s =
+        BadgeSelector().select(pool.view(), 2, {.seed = static_cast<std::uint64_t>(draw)});
+    REQUIRE(s.indices[0] == first);
+    seen[at(s.indices[1])] += 1;
+  }
+  double chi = 0;
+  for (index_t i = 0; i < 6; ++i) {
+    if (i == first) {
+      CHECK(seen[at(i)] == 0);
+      continue;
+    }
+    const double expected = kDraws * chance[at(i)] / total;
+    chi += std::pow(seen[at(i)] - expected, 2) / expected;
+  }
+  CHECK(chi < 18.47);  // 4 degrees of freedom: exceeded once in 1,000
+}
+
+TEST_CASE("selectors on features: constant features, zeros and duplicates") {
+  const auto registry = SelectorRegistry::with_builtin();
+  ThreadExecutor two(2);
+  for (const auto& entry : registry.entries()) {
+    const auto selector = registry.make(entry.name);
+    if (!selector->needs().features) continue;
+    DYNAMIC_SECTION(entry.name) {
+      for (const float value : {0.0F, 3.0F}) {
+        auto pool = test::full_pool(3, 20, 2);
+        std::fill(pool.features.begin(), pool.features.end(), value);
+        for (const index_t budget : {1, 20}) {
+          auto picks = selector->select(pool.view(), budget).indices;
+          std::sort(picks.begin(), picks.end());
+          CHECK(std::unique(picks.begin(), picks.end()) == picks.end());
+          CHECK(static_cast<index_t>(picks.size()) == budget);
+        }
+      }
+      const auto pool = test::full_pool(5, 200, 3);
+      const Selection one = selector->select(pool.view(), 30, {.seed = 1});
+      const Selection both = selector->select(pool.view(), 30, {.seed = 1, .executor = &two});
+      CHECK(one.indices == both.indices);
+      CHECK(one.score == both.score);
+    }
+  }
+}
+
+TEST_CASE("noised rules: chances of the first pick are those of the key") {
+  // power with beta 1: chances proportional to the scores.
+  const std::vector<double> scores = {1, 2, 4};
+  const auto keys = noised_keys(scores, {.kind = PickRule::Kind::power});
+  CHECK(keys[1] - keys[0] == Approx(std::log(2.0)));
+  CHECK(keys[2] - keys[1] == Approx(std::log(2.0)));
+  const auto ranked = noised_keys(scores, {.kind = PickRule::Kind::softrank, .beta = 2});
+  CHECK(ranked[2] == 0);
+  CHECK(ranked[0] == Approx(-2 * std::log(3.0)));
+  const auto soft = noised_keys(scores, {.kind = PickRule::Kind::softmax, .beta = 3});
+  CHECK(soft[2] - soft[0] == Approx(9));
+  CHECK_THROWS_AS(noised_keys(scores, {.kind = PickRule::Kind::top}), ValueError);
+  const std::vector<double> negative = {-1};
+  CHECK_THROWS_AS(noised_keys(negative, {.kind = PickRule::Kind::power}), ValueError);
+}
