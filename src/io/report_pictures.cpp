@@ -124,7 +124,8 @@ Image Pictures::decode(const RunRecord& run, const std::string& path, std::strin
     return image;
   } catch (const IoError&) {
     signatures_.try_emplace(run.data_root / path);
-    missing = "image not found";
+    // Frames of videos lie in the folder of the run only where they were asked for.
+    missing = path.find('#') == std::string::npos ? "image not found" : "frame not kept";
     return {};
   }
 }
