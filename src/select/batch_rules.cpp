@@ -216,7 +216,7 @@ std::vector<index_t> audit_order(const PoolView& pool, const Batch& batch,
   std::vector<std::pair<std::uint64_t, index_t>> order;
   for (index_t i = 0; i < pool.size; ++i) {
     if (!batch.is_open(i)) continue;
-    const std::uint64_t id = pool.ids.empty() ? static_cast<std::uint64_t>(i) : pool.ids[at(i)];
+    const std::uint64_t id = detail::id_of(pool, i);
     order.emplace_back(KeyedRandom(context.seed, Purpose::audit, context.round, id).bits(0), i);
   }
   std::sort(order.begin(), order.end());

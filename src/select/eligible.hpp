@@ -3,9 +3,27 @@
 
 #include <vector>
 
+#include <aift/core/rng.hpp>
 #include <aift/select/selector.hpp>
 
 namespace aift::detail {
+
+/// Stable number of a candidate for keyed randomness: its id, else its place in the pool.
+inline std::uint64_t id_of(const PoolView& pool, index_t i) noexcept {
+  return pool.ids.empty() ? static_cast<std::uint64_t>(i) : pool.ids[static_cast<std::size_t>(i)];
+}
+
+/// A uniform number for every one of `candidates`, keyed by seed, round and id.
+inline std::vector<double> luck_of(const PoolView& pool, const std::vector<index_t>& candidates,
+                                   const SelectContext& context) {
+  std::vector<double> luck;
+  luck.reserve(candidates.size());
+  for (const index_t i : candidates) {
+    luck.push_back(
+        KeyedRandom(context.seed, Purpose::selection, context.round, id_of(pool, i)).uniform(0));
+  }
+  return luck;
+}
 
 /// Candidates that may be picked, ascending.
 inline std::vector<index_t> eligible_candidates(const PoolView& pool) {

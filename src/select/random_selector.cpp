@@ -12,13 +12,7 @@ namespace aift {
 void RandomSelector::pick(const PoolView& pool, index_t budget, const SelectContext& context,
                           Selection& out) const {
   const std::vector<index_t> eligible = detail::eligible_candidates(pool);
-  std::vector<double> luck;
-  luck.reserve(eligible.size());
-  for (const index_t i : eligible) {
-    const std::uint64_t id =
-        pool.ids.empty() ? static_cast<std::uint64_t>(i) : pool.ids[static_cast<std::size_t>(i)];
-    luck.push_back(KeyedRandom(context.seed, Purpose::selection, context.round, id).uniform(0));
-  }
+  const std::vector<double> luck = detail::luck_of(pool, eligible, context);
   for (const index_t position : top_b(luck, budget)) {
     out.indices.push_back(eligible[static_cast<std::size_t>(position)]);
     out.score.push_back(luck[static_cast<std::size_t>(position)]);

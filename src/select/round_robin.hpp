@@ -58,15 +58,4 @@ void round_robin(const std::vector<index_t>& order, const std::vector<index_t>& 
   }
 }
 
-/// A uniform number for every candidate of `order`.
-inline std::vector<double> luck_of(const PoolView& pool, const std::vector<index_t>& order,
-                                   const SelectContext& context) {
-  std::vector<double> luck;
-  for (const index_t i : order) {
-    luck.push_back(
-        KeyedRandom(context.seed, Purpose::selection, context.round, id_of(pool, i)).uniform(0));
-  }
-  return luck;
-}
-
 }  // namespace aift::select::detail

@@ -13,15 +13,14 @@
 #include <aift/select/selector.hpp>
 
 #include "distances.hpp"
+#include "eligible.hpp"
 
 namespace aift::select::detail {
 
 inline std::size_t at(index_t i) noexcept { return static_cast<std::size_t>(i); }
 
-/// Stable number of a candidate for keyed randomness.
-inline std::uint64_t id_of(const PoolView& pool, index_t i) {
-  return pool.ids.empty() ? static_cast<std::uint64_t>(i) : pool.ids[at(i)];
-}
+using aift::detail::id_of;
+using aift::detail::luck_of;
 
 /// Whether a candidate counts as covered: it has a label, or is in the batch that is being put
 /// together.

@@ -242,7 +242,7 @@ void ScoreSelector::pick(const PoolView& pool, index_t budget, const SelectConte
     std::vector<double> keys = noised_keys(scores, rule_);
     for (std::size_t t = 0; t < keys.size(); ++t) {
       const index_t i = eligible[t];
-      const std::uint64_t id = pool.ids.empty() ? static_cast<std::uint64_t>(i) : pool.ids[at(i)];
+      const std::uint64_t id = detail::id_of(pool, i);
       keys[t] += gumbel(KeyedRandom(context.seed, Purpose::selection, context.round, id));
     }
     picks = top_b(keys, budget, context.executor);
