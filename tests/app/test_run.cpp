@@ -313,8 +313,10 @@ TEST_CASE("a run leaves everything that is needed to run it again", "[app][run]"
   CHECK_THAT(html, ContainsSubstring("SYNTHETIC DATA"));
   CHECK_THAT(html, ContainsSubstring("Learning run first"));
   CHECK_THAT(html, ContainsSubstring("down/05.png"));
-  CHECK(count(html, "class='whole'") >= 18);
-  CHECK(count(html, "alt='view 1") == 12);   // the first batch is not scored
+  CHECK(count(html, "<li class='pick' data-label=") == 18);
+  const auto mistakes = count(html, "<li class='pick'>");  // shown once more, with their picture
+  CHECK(count(html, "class='whole'") == 18 + mistakes);
+  CHECK(count(html, "alt='view 1") == 12);    // the first batch is not scored
   CHECK(count(html, "<em>kept</em>") == 12);  // floor(0.5 * 2 + 0.5) of two views
   CHECK(count(html, "<em>dropped</em>") == 12);
 
@@ -563,7 +565,10 @@ TEST_CASE("a run on videos: frames are asked for, kept, and recorded in the mode
   CHECK(io::read_csv(out / "videos.csv").rows.size() == 6);
   CHECK(io::read_safetensors(out / "model-002.safetensors").metadata().at("frame_preparation") ==
         "crop");
-  CHECK(count(read_file(out / "report.html"), "image not found") == 0);
+  const std::string html = read_file(out / "report.html");
+  CHECK(count(html, "image not found") == 0);
+  // Every frame that was asked for is shown; of the test frames none was kept.
+  CHECK(count(html, "'><div class='none'>") == count(html, "<li class='pick'><div class='none'>"));
 
   const fs::path parts = dir / "parts";
   REQUIRE(run_aift(small_run(dir / "v", parts) + more + Arguments{"--rounds", "2"}).status == 0);
