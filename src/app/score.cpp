@@ -29,6 +29,7 @@
 
 #include "src/app/commands.hpp"
 #include "src/app/console.hpp"
+#include "src/app/files.hpp"
 
 namespace aift::app {
 
@@ -143,9 +144,8 @@ fs::path offsets_beside(const fs::path& matrix) {
 }
 
 /// No result may replace an input or another result.
-void expect_distinct_files(const ScoreArguments& arguments) {
-  std::vector<std::pair<std::string, fs::path>> files = {
-      {arguments.from_logits() ? "--logits" : "--probs", arguments.input()}};
+void check_files(const ScoreArguments& arguments) {
+  NamedFiles files = {{arguments.from_logits() ? "--logits" : "--probs", arguments.input()}};
   if (!arguments.offsets.empty()) files.emplace_back("--offsets", arguments.offsets);
   const std::size_t inputs = files.size();
   if (!arguments.to_stdout()) files.emplace_back("--out", arguments.out);
@@ -153,18 +153,7 @@ void expect_distinct_files(const ScoreArguments& arguments) {
     files.emplace_back("--matrix", arguments.matrix);
     files.emplace_back("the offsets beside --matrix", offsets_beside(arguments.matrix));
   }
-  for (auto& [what, file] : files) {
-    std::error_code ignored;
-    const fs::path resolved = fs::weakly_canonical(file, ignored);
-    if (!resolved.empty()) file = resolved;
-  }
-  for (std::size_t i = inputs; i < files.size(); ++i) {
-    for (std::size_t j = 0; j < i; ++j) {
-      AIFT_EXPECT(files[i].second != files[j].second, ValueError,
-                  "{} and {} are the same file {}; name another one.", files[j].first,
-                  files[i].first, files[i].second.string());
-    }
-  }
+  expect_distinct_files(std::move(files), inputs);
 }
 
 // ----------------------------------------------------------------------------------- scoring
@@ -321,7 +310,7 @@ void run_score(ScoreArguments arguments, const std::function<PoolScorer()>& gpu)
   const ScoreKind kind = score_kind(arguments.score);
   arguments.options.precision =
       arguments.precision == "single" ? Precision::single : Precision::double_;
-  expect_distinct_files(arguments);
+  check_files(arguments);
   PoolScorer gpu_scorer;
   if (arguments.device == "cuda") gpu_scorer = gpu();
 

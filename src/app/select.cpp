@@ -22,6 +22,7 @@
 #include <aift/select/registry.hpp>
 
 #include "src/app/commands.hpp"
+#include "src/app/files.hpp"
 
 namespace aift::app {
 
@@ -97,6 +98,21 @@ PatchPredictions predictions_of(const io::NpyArray& file, bool logits) {
   return out;
 }
 
+void check_files(const SelectArguments& arguments) {
+  NamedFiles files;
+  const auto add = [&](const char* option, const std::string& file) {
+    if (!file.empty()) files.emplace_back(option, file);
+  };
+  add("--probs", arguments.probabilities);
+  add("--logits", arguments.logits);
+  add("--features", arguments.features);
+  add("--labels", arguments.labels);
+  add("--groups", arguments.groups);
+  const std::size_t inputs = files.size();
+  if (arguments.out != "-") add("--out", arguments.out);
+  expect_distinct_files(std::move(files), inputs);
+}
+
 void run_select(const SelectArguments& arguments) {
   AIFT_EXPECT(arguments.probabilities.empty() || arguments.logits.empty(), ValueError,
               "Expected --probs or --logits; got both.");
@@ -106,6 +122,7 @@ void run_select(const SelectArguments& arguments) {
               arguments.round);
   AIFT_EXPECT(arguments.threads >= 0 && arguments.threads <= 1024, ValueError,
               "--threads must be 1 to 1024, or 0 for all; got {}.", arguments.threads);
+  check_files(arguments);
   Settings settings;
   for (const std::string& one : arguments.settings)
     settings.set(one);

@@ -22,10 +22,17 @@ struct ProgramResult {
   std::string err;
 };
 
+/// What a command line says behind the program's name.
+using Arguments = std::vector<std::string>;
+
+inline Arguments operator+(Arguments left, const Arguments& right) {
+  left.insert(left.end(), right.begin(), right.end());
+  return left;
+}
+
 /// Runs the built `aift` with these arguments and waits for it. `stdout_to` names where its
 /// standard output goes instead of into the result.
-inline ProgramResult run_aift(const std::vector<std::string>& arguments,
-                              const std::string& stdout_to = {}) {
+inline ProgramResult run_aift(const Arguments& arguments, const std::string& stdout_to = {}) {
   const TempDir dir;
   const std::string out = stdout_to.empty() ? (dir / "out").string() : stdout_to;
   const std::string err = (dir / "err").string();

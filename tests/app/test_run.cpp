@@ -22,7 +22,9 @@
 #include "tests/support/synthetic_video.hpp"
 
 using namespace aift;
+using aift::test::Arguments;
 using aift::test::BackgroundProgram;
+using aift::test::operator+;
 using aift::test::ProgramResult;
 using aift::test::read_file;
 using aift::test::run_aift;
@@ -32,13 +34,6 @@ using Catch::Matchers::ContainsSubstring;
 namespace fs = std::filesystem;
 
 namespace {
-
-using Arguments = std::vector<std::string>;
-
-Arguments operator+(Arguments left, const Arguments& right) {
-  left.insert(left.end(), right.begin(), right.end());
-  return left;
-}
 
 /// Whether this program can train at all; says why not.
 bool can_train() {
