@@ -127,13 +127,14 @@ void draw_axes(std::string& out, const Frame& frame, const std::string& value_na
                    "class='xt'>{3:.0f}</text>",
                    frame.x(tick), y_end, y_end + 25, tick);
   }
-  fmt::format_to(put,
-                 "<path d='M{:.1f} {:.1f}H{:.1f}' class='axis'/>"
-                 "<text x='{:.1f}' y='{:.1f}' class='xt name'>images labelled{}</text>"
-                 "<text transform='translate(20 {:.1f}) rotate(-90)' class='xt name'>{}</text></g>",
-                 kLeft, y_end, x_end, (kLeft + x_end) / 2, kHeight - 8,
-                 frame.axis == LabelAxis::log2 ? ", each step doubles" : "", (kTop + y_end) / 2,
-                 escape(value_name));
+  fmt::format_to(
+      put,
+      "<path d='M{:.1f} {:.1f}H{:.1f}' class='axis'/>"
+      "<text x='{:.1f}' y='{:.1f}' class='xt name'>images labelled{}</text>"
+      "<text transform='translate(20 {:.1f}) rotate(-90)' class='xt name value'>{}</text></g>",
+      kLeft, y_end, x_end, (kLeft + x_end) / 2, kHeight - 8,
+      frame.axis == LabelAxis::log2 ? ", each step doubles" : "", (kTop + y_end) / 2,
+      escape(value_name));
 }
 
 /// The band of the intervals, where there are any.

@@ -70,7 +70,10 @@ Names::Names(std::span<const RunRecord> runs, bool pseudonyms)
 }
 
 std::string Names::run(const RunRecord& run) const {
-  return pseudonyms_ ? fmt::format("run {}", &run - runs_.data() + 1) : run.name;
+  if (pseudonyms_) return fmt::format("run {}", &run - runs_.data() + 1);
+  const auto namesakes = std::count_if(
+      runs_.begin(), runs_.end(), [&](const RunRecord& other) { return other.name == run.name; });
+  return namesakes > 1 ? run.name + ", seed " + run.setting("run", "seed") : run.name;
 }
 
 std::string Names::image(index_t candidate, const std::string& path) const {

@@ -26,6 +26,7 @@ class Names {
   Names(std::span<const RunRecord> runs, bool pseudonyms);
 
   [[nodiscard]] bool pseudonyms() const noexcept { return pseudonyms_; }
+  /// Name of its folder; with its seed where another folder is called the same.
   [[nodiscard]] std::string run(const RunRecord& run) const;
   [[nodiscard]] std::string image(index_t candidate, const std::string& path) const;
   /// Empty for an image that is a group of its own.

@@ -111,7 +111,7 @@ summary:focus-visible,a:focus-visible,button:focus-visible,select:focus-visible,
 code{font:13px ui-monospace,"Cascadia Mono","DejaVu Sans Mono",monospace;overflow-wrap:anywhere}
 footer{color:var(--soft);font-size:13px;padding-top:26px;padding-bottom:44px}
 @media(max-width:640px){main,header .in,footer{padding-left:14px;padding-right:14px}.facts{grid-template-columns:1fr}.facts dd{margin-bottom:6px}
-.panel{padding:12px}summary{padding:12px}.body{padding:4px 12px 14px}svg.curve{font-size:27px}.cards{grid-template-columns:repeat(2,minmax(0,1fr))}.card dd{white-space:normal}
+.panel{padding:12px}summary{padding:12px}.body{padding:4px 12px 14px}svg.curve{font-size:27px}svg.curve .value{display:none}.cards{grid-template-columns:repeat(2,minmax(0,1fr))}.card dd{white-space:normal}
 thead{position:absolute;clip-path:inset(50%);width:1px;height:1px;overflow:hidden}tbody,tr,td{display:block}
 table{display:block}caption{display:block}
 tr{border-bottom:1px solid var(--line);padding:6px 0}tbody tr:last-child{border-bottom:0}

@@ -170,7 +170,14 @@ std::vector<std::optional<Box>> read_boxes(const io::Dataset& data) {
       AIFT_EXPECT(error == std::errc{} && end == text.data() + text.size(), IoError,
                   "{} of {} must be a number; got \"{}\".", names[k], data.paths[i], text);
     }
-    if (!empty) boxes[i] = Box{values[0], values[1], values[2], values[3]};
+    if (empty) continue;
+    AIFT_EXPECT(
+        std::isfinite(values[0]) && std::isfinite(values[1]) && values[0] < values[2] &&
+            values[1] < values[3] && std::isfinite(values[2] + values[3]),
+        IoError,
+        "The box of {} must be left < right and top < bottom, in pixels; got {}, {}, {}, {}.",
+        data.paths[i], values[0], values[1], values[2], values[3]);
+    boxes[i] = Box{values[0], values[1], values[2], values[3]};
   }
   return boxes;
 }

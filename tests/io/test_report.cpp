@@ -583,8 +583,15 @@ TEST_CASE("several runs are compared, seeds of one setting with their mean", "[r
   runs.push_back(fixture.folder("runs/seed-8"));
   fixture.config = std::regex_replace(fixture.config, std::regex("\"aift\""), "\"random\"");
   runs.push_back(fixture.folder("runs/other"));
+  runs.push_back(fixture.folder("more/other"));  // its name is not enough to tell it by
+  io::write_report(runs, {}, fixture.dir / "named.html");
+  const std::string named = test::read_file(fixture.dir / "named.html");
+  CHECK_THAT(named, ContainsSubstring(">seed-7</a>"));
+  CHECK(count(named, ">other, seed 8</a>") == 2);
+  runs.pop_back();
   io::write_report(runs, {}, fixture.dir / "all.html");
   const std::string html = test::read_file(fixture.dir / "all.html");
+  CHECK_THAT(html, ContainsSubstring(">other</a>"));
   CHECK_THAT(html, ContainsSubstring("3 learning runs compared"));
   CHECK_THAT(html, ContainsSubstring("aift (mean of 2)"));
   CHECK_THAT(html,

@@ -184,6 +184,20 @@ TEST_CASE("pan: what cannot be done is refused and leaves no manifest", "[pan]")
   CHECK_FALSE(fs::exists(out / "manifest.csv"));
 }
 
+TEST_CASE("pan: a box that is none is refused before anything is written", "[pan]") {
+  const TempDir dir;
+  io::write_png(dir / "0.png", frame(0).view());
+  for (const char* box :
+       {"64,64,nan,128", "128,64,64,128", "64,64,128,64", "64,64,inf,128", "a,0,9,9"}) {
+    dir.write("manifest.csv",
+              fmt::format("path,label,box_l,box_t,box_r,box_b\n0.png,polyp,{}\n", box));
+    CHECK_THAT(
+        message_of<IoError>([&] { (void)phantom::write_pan(dir.path(), dir / "out", small()); }),
+        ContainsSubstring("0.png"));
+    CHECK_FALSE(fs::exists(dir / "out"));
+  }
+}
+
 TEST_CASE("pan: stopped on request, it leaves no manifest", "[pan]") {
   struct Stop final : Progress {
     [[nodiscard]] bool cancelled() const override { return true; }

@@ -50,7 +50,7 @@ struct PanResult {
 ///         (path,label,group,frame), README.txt, and SYNTHETIC, which marks the set as generated
 /// random  Philox, keyed by (seed, id of the source frame, number): the same pictures for any
 ///         executor and any order of the manifest
-/// throws  ValueError (options), IoError (no source, a picture that cannot be read, an output folder
+/// throws  ValueError (options), IoError (no source, a box that is none, a picture that cannot be read, an output folder
 ///         that is not empty or cannot be written), CancelledError. The manifest is written last: a
 ///         folder without it is incomplete
 PanResult write_pan(const std::filesystem::path& from, const std::filesystem::path& out,
