@@ -30,7 +30,7 @@ std::unique_ptr<Selector> TcmSelector::make(const Settings& settings) {
 void TcmSelector::pick(const PoolView& pool, index_t budget, const SelectContext& context,
                        Selection& out) const {
   const std::vector<index_t> eligible = canonical(pool, false);
-  const auto labelled = static_cast<double>(pool.size - static_cast<index_t>(eligible.size()));
+  const auto labelled = static_cast<double>(canonical(pool, true).size());
   if (labelled < switch_at_ * static_cast<double>(pool.classes)) {
     pick_typical(pool, budget, context, Typicality{normalise_, neighbours_, max_clusters_}, out);
     return;
