@@ -21,7 +21,7 @@ struct ReportOptions {
   index_t thumbnail = 96;  ///< longer side of the picture of a candidate, pixels, in [32, 512]
   index_t view = 64;       ///< side of the picture of one augmented view, pixels, in [24, 512]
   /// Pictures in one file. Candidates come first; views that no longer fit go without, and a note
-  /// says so. About 2.5 kB each.
+  /// says so. The foot of the page says how many bytes they came to.
   index_t max_pictures = 12000;
   std::string baseline = "random";  ///< selector that the others are compared with
   /// AUC that the table "labels to reach" asks for; NaN: the best last mean minus 0.02.
