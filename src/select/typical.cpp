@@ -87,8 +87,10 @@ void pick_typical(const PoolView& pool, index_t budget, const SelectContext& con
   std::vector<index_t> held(members.size(), 0);
   std::vector<index_t> left(members.size(), 0);
   for (std::size_t c = 0; c < members.size(); ++c) {
-    for (const index_t p : members[c])
-      (taken[at(p)] != 0 ? held[c] : left[c]) += 1;
+    for (const index_t p : members[c]) {
+      held[c] += counts_as_labelled(pool, rows.candidate(p)) ? 1 : 0;
+      left[c] += taken[at(p)] == 0 ? 1 : 0;
+    }
   }
   for (index_t step = 0; step < budget; ++step) {
     index_t best = -1;

@@ -30,4 +30,9 @@ TEST_CASE("typiclust picks the middle of each cluster, the larger one first") {
   const Selection other = selector.select(barred.view(), 2);
   CHECK(std::find(other.indices.begin(), other.indices.end(), 3) == other.indices.end());
   CHECK(std::find(other.indices.begin(), other.indices.end(), 9) != other.indices.end());
+  // A barred candidate is no label of its cluster.
+  barred.labels[0] = 1;
+  barred.standing[3] = Standing::open;
+  barred.standing[11] = Standing::barred;
+  CHECK(selector.select(barred.view(), 1).indices == std::vector<index_t>{9});
 }
