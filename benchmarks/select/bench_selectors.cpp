@@ -2,7 +2,7 @@
 // Seconds, peak memory and picks of selectors on features, for benchmarks/select/peers.py, which runs
 // other programs beside it, and for the growth with the pool:
 //
-//   bench_selectors --generate N D K [--labelled L] --budget B [--threads T] [--repeat R] \
+//   bench_selectors --generate N D K [--labelled L] --budget B [--threads T] [--repeat R]
 //                   [--subsample S] SELECTOR [KEY=VALUE]...
 //   bench_selectors --features f.npy --means p.npy ...           float32 [N, D], float64 [N, K]
 //                   [--seeds S]                                  picks with the seeds 0 to S - 1 too
@@ -163,8 +163,8 @@ int main(int argc, char** argv) {
         "{{\"selector\":\"{}\",\"n\":{},\"d\":{},\"classes\":{},\"budget\":{},\"threads\":{},"
         "\"seconds\":[{}],\"data_mib\":{:.1f},\"peak_mib\":{:.1f},\"picks\":[{}],"
         "\"picks_by_seed\":[{}]}}\n",
-        name, pool.size, pool.feature_size, pool.classes, budget, threads,
-        fmt::join(seconds, ","), before, peak_mib(), fmt::join(picks.indices, ","), by_seed);
+        name, pool.size, pool.feature_size, pool.classes, budget, threads, fmt::join(seconds, ","),
+        before, peak_mib(), fmt::join(picks.indices, ","), by_seed);
   } catch (const std::exception& error) {
     fmt::print(stderr, "bench_selectors: {}\n", error.what());
     return 1;

@@ -77,7 +77,8 @@ class DoubtAndDistanceSelector final : public aift::Selector {
     std::partial_sort(p.begin(), p.begin() + 2, p.end(), std::greater<>());
     return 1 - (p[0] - p[1]);
   }
-  static void bring_nearer(const aift::PoolView& pool, std::size_t to, std::vector<double>& nearest) {
+  static void bring_nearer(const aift::PoolView& pool, std::size_t to,
+                           std::vector<double>& nearest) {
     const auto d = static_cast<std::size_t>(pool.feature_size);
     for (std::size_t i = 0; i < nearest.size(); ++i) {
       double squared = 0;

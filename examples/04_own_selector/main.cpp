@@ -28,8 +28,8 @@ int main(int argc, char** argv) try {
   )",
                                             "", "the plan");
   aift::Progress quiet;
-  const auto outcome = aift::bench::run_plan(
-      plan, registry, {.out = argc > 1 ? argv[1] : "own_selector"}, quiet);
+  const auto outcome =
+      aift::bench::run_plan(plan, registry, {.out = argc > 1 ? argv[1] : "own_selector"}, quiet);
   const auto summary = aift::bench::summarise(outcome.points, plan.metric, plan.baseline);
   std::fputs(aift::bench::summary_markdown(summary).c_str(), stdout);
   return outcome.failures.empty() ? 0 : 1;

@@ -32,8 +32,8 @@ std::string protocol_text(const bench::Plan& plan) {
   std::string tasks;
   for (const bench::PlannedTask& task : plan.tasks) {
     const bench::Protocol& p = task.protocol;
-    tasks += fmt::format("{}{}: {} labels drawn {}, then {} rounds of {}", tasks.empty() ? "" : "; ",
-                         task.spec.name, p.initial,
+    tasks += fmt::format("{}{}: {} labels drawn {}, then {} rounds of {}",
+                         tasks.empty() ? "" : "; ", task.spec.name, p.initial,
                          p.first == "random" ? "at random" : "evenly by class", p.rounds, p.budget);
     if (task.spec.synthetic) tasks += ", synthetic";
     if (task.spec.imbalance > 1) tasks += fmt::format(", imbalance 1:{}", task.spec.imbalance);
@@ -78,10 +78,9 @@ void run_bench(const BenchArguments& arguments) {
   write("mean_curves.csv", bench::mean_curves_csv(summaries.front()));
   write("summary.json", bench::summary_json(summaries.front()));
   write("summary.md", bench::summary_markdown(summaries.front()));
-  write("report.html",
-        bench::bench_report(summaries, {.title = plan.title,
-                                        .synthetic = outcome.synthetic,
-                                        .protocol = protocol_text(plan)}));
+  write("report.html", bench::bench_report(summaries, {.title = plan.title,
+                                                       .synthetic = outcome.synthetic,
+                                                       .protocol = protocol_text(plan)}));
   const auto missing = static_cast<index_t>(outcome.failures.size());
   fmt::print(stderr, "{} curves, {} of them made before; {}\n", outcome.curves, outcome.found,
              (out / "report.html").string());
@@ -103,11 +102,13 @@ void add_bench_command(CLI::App& app) {
   command.add_option("--out", arguments->out, "Folder of the results")
       ->type_name("FOLDER")
       ->required();
-  command.add_option("--threads", arguments->threads,
-                     "Curves at a time, 0: all; the result does not depend on it")
+  command
+      .add_option("--threads", arguments->threads,
+                  "Curves at a time, 0: all; the result does not depend on it")
       ->type_name("N")
       ->capture_default_str();
-  command.add_flag("--summary", arguments->summary, "Run nothing; compare the curves that are there");
+  command.add_flag("--summary", arguments->summary,
+                   "Run nothing; compare the curves that are there");
   std::string footer =
       "Curves that are there already are not made again, so the same command goes on where it was\n"
       "interrupted. Writes curves.csv (every point), summary.csv, mean_curves.csv, summary.json,\n"

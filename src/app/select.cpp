@@ -223,7 +223,8 @@ void run_select(const SelectArguments& arguments) {
       select_batch(*selector, arguments.rules, pool, arguments.budget,
                    {.seed = arguments.seed, .round = arguments.round, .executor = &executor});
   const bool audits = arguments.rules.audit_share > 0;
-  std::string text = audits ? "rank,candidate,score,reason,audit\n" : "rank,candidate,score,reason\n";
+  std::string text =
+      audits ? "rank,candidate,score,reason,audit\n" : "rank,candidate,score,reason\n";
   for (index_t r = 0; r < picks.size(); ++r) {
     const std::string score = picks.score.empty() ? "" : io::shortest(picks.score[at(r)]);
     text += fmt::format("{},{},{},{}{}\n", r, picks.indices[at(r)], score,
@@ -257,7 +258,8 @@ void add_select_command(CLI::App& app) {
   add("--groups", arguments->groups, "CSV with the columns candidate,group (whole numbers)",
       "FILE");
   add("--costs", arguments->costs, "CSV with the columns candidate,cost", "FILE");
-  add("--max-per-group", arguments->rules.max_per_group, "Of a group in the batch; 0: no rule", "N");
+  add("--max-per-group", arguments->rules.max_per_group, "Of a group in the batch; 0: no rule",
+      "N");
   add("--veto-similarity", arguments->rules.veto_similarity,
       "Largest cosine between features of two of the batch; 1: no rule", "SHARE");
   add("--max-cost", arguments->rules.max_cost, "Of the batch; 0: no rule", "COST");
@@ -273,7 +275,8 @@ void add_select_command(CLI::App& app) {
       ->capture_default_str();
   add("--out", arguments->out, "picks.csv; - for stdout", "FILE")->capture_default_str();
   std::string footer =
-      "The result has one line per pick, best first: rank,candidate,score,reason; with an audit sample\n"
+      "The result has one line per pick, best first: rank,candidate,score,reason; with an audit "
+      "sample\n"
       "also audit, 1 or 0.\n\nSelectors:\n";
   const SelectorRegistry registry = SelectorRegistry::with_builtin();
   for (const auto& entry : registry.entries()) {

@@ -101,9 +101,8 @@ std::vector<double> mean_probabilities(const std::vector<double>& logits, index_
 
 Metrics judge(const Classifier& classifier, const TaskData& data) {
   const auto logits = classifier.logits(data.test, data.classes());
-  return evaluate(
-      mean_probabilities(logits, data.test.size(), data.test.views, data.classes()),
-      data.test.labels, data.classes());
+  return evaluate(mean_probabilities(logits, data.test.size(), data.test.views, data.classes()),
+                  data.test.labels, data.classes());
 }
 
 std::vector<index_t> first_batch(const TaskData& data, const Protocol& protocol,
@@ -154,8 +153,7 @@ double redundancy(const Candidates& pool, const std::vector<index_t>& batch) {
       nearest[b] = std::max(nearest[b], cosine);
     }
   }
-  return std::accumulate(nearest.begin(), nearest.end(), 0.0) /
-         static_cast<double>(batch.size());
+  return std::accumulate(nearest.begin(), nearest.end(), 0.0) / static_cast<double>(batch.size());
 }
 
 void describe(const TaskData& data, const std::vector<index_t>& batch, CurvePoint& point) {

@@ -15,9 +15,11 @@ namespace aift::bench {
 namespace {
 
 constexpr std::array<std::string_view, 17> kColumns = {
-    "task",          "selector",    "seed",       "round",     "labels",      "auc",
-    "accuracy",      "balanced_accuracy", "log_loss", "seconds_fit", "seconds_select",
-    "batch_classes", "mislabelled", "duplicates", "ambiguous", "redundancy", "picks"};
+    "task",        "selector",    "seed",           "round",
+    "labels",      "auc",         "accuracy",       "balanced_accuracy",
+    "log_loss",    "seconds_fit", "seconds_select", "batch_classes",
+    "mislabelled", "duplicates",  "ambiguous",      "redundancy",
+    "picks"};
 
 std::string joined(const std::vector<index_t>& values) {
   std::string out;
@@ -49,13 +51,23 @@ std::string curves_csv(std::span<const CurvePoint> points) {
     out += fmt::format("{}{}", out.empty() ? "" : ",", column);
   out += '\n';
   for (const CurvePoint& p : points) {
-    const std::vector<std::string> fields = {
-        p.task, p.selector, fmt::format("{}", p.seed), fmt::format("{}", p.round),
-        fmt::format("{}", p.labels), io::shortest(p.metrics.auc), io::shortest(p.metrics.accuracy),
-        io::shortest(p.metrics.balanced_accuracy), io::shortest(p.metrics.log_loss),
-        fmt::format("{:.6f}", p.seconds_fit), fmt::format("{:.6f}", p.seconds_select),
-        joined(p.batch_classes), fmt::format("{}", p.mislabelled), fmt::format("{}", p.duplicates),
-        fmt::format("{}", p.ambiguous), io::shortest(p.redundancy), joined(p.picks)};
+    const std::vector<std::string> fields = {p.task,
+                                             p.selector,
+                                             fmt::format("{}", p.seed),
+                                             fmt::format("{}", p.round),
+                                             fmt::format("{}", p.labels),
+                                             io::shortest(p.metrics.auc),
+                                             io::shortest(p.metrics.accuracy),
+                                             io::shortest(p.metrics.balanced_accuracy),
+                                             io::shortest(p.metrics.log_loss),
+                                             fmt::format("{:.6f}", p.seconds_fit),
+                                             fmt::format("{:.6f}", p.seconds_select),
+                                             joined(p.batch_classes),
+                                             fmt::format("{}", p.mislabelled),
+                                             fmt::format("{}", p.duplicates),
+                                             fmt::format("{}", p.ambiguous),
+                                             io::shortest(p.redundancy),
+                                             joined(p.picks)};
     out += io::csv_line(fields);
   }
   return out;

@@ -93,9 +93,8 @@ World rare_clusters(std::uint64_t seed) {
   return {10, 32, 0.3, [centres, upto](Draw& one) {
             Sample out{std::vector<double>(32), 0, 0};
             const double at = one.uniform() * upto->back();
-            out.label = static_cast<label_t>(
-                std::min<std::ptrdiff_t>(9, std::upper_bound(upto->begin(), upto->end(), at) -
-                                                upto->begin()));
+            out.label = static_cast<label_t>(std::min<std::ptrdiff_t>(
+                9, std::upper_bound(upto->begin(), upto->end(), at) - upto->begin()));
             const auto cluster = static_cast<std::size_t>(out.label * 3 + one.below(3));
             for (std::size_t f = 0; f < 32; ++f)
               out.x[f] = (*centres)[cluster * 32 + f] + one.normal();

@@ -208,10 +208,10 @@ void Plan::validate() const {
               ValueError, "A plan needs seeds, each once; got {}.", seeds.size());
   AIFT_EXPECT(!tasks.empty(), ValueError, "A plan needs at least one task.");
   AIFT_EXPECT(!selectors.empty(), ValueError, "A plan needs at least one selector.");
-  expect_distinct(tasks, [](const PlannedTask& t) -> const std::string& { return t.spec.name; },
-                  "task");
-  expect_distinct(selectors, [](const SelectorSpec& s) -> const std::string& { return s.label; },
-                  "selector");
+  expect_distinct(
+      tasks, [](const PlannedTask& t) -> const std::string& { return t.spec.name; }, "task");
+  expect_distinct(
+      selectors, [](const SelectorSpec& s) -> const std::string& { return s.label; }, "selector");
   AIFT_EXPECT(metric == "auc" || metric == "balanced_accuracy" || metric == "accuracy", ValueError,
               "metric must be auc, balanced_accuracy or accuracy; got \"{}\".", metric);
   AIFT_EXPECT(std::any_of(selectors.begin(), selectors.end(),
@@ -223,8 +223,8 @@ void Plan::validate() const {
     AIFT_EXPECT(p.initial >= 0, ValueError, "Task \"{}\": initial must be at least 0; got {}.",
                 task.spec.name, p.initial);
     AIFT_EXPECT(p.budget >= 1 && p.rounds >= 1, ValueError,
-                "Task \"{}\": budget and rounds must be at least 1; got {} and {}.",
-                task.spec.name, p.budget, p.rounds);
+                "Task \"{}\": budget and rounds must be at least 1; got {} and {}.", task.spec.name,
+                p.budget, p.rounds);
     AIFT_EXPECT(p.first == "random" || p.first == "stratified", ValueError,
                 "Task \"{}\": first must be random or stratified; got \"{}\".", task.spec.name,
                 p.first);
@@ -240,8 +240,8 @@ Plan parse_plan(std::string_view text, const std::filesystem::path& folder, std:
   try {
     root = toml::parse(text);
   } catch (const toml::parse_error& error) {
-    throw ValueError(fmt::format("{}, line {}: {}.", name, error.source().begin.line,
-                                 error.description()));
+    throw ValueError(
+        fmt::format("{}, line {}: {}.", name, error.source().begin.line, error.description()));
   }
   Reader reader(root, std::string(name));
   Plan plan;

@@ -23,9 +23,12 @@ constexpr std::string_view kOwnStyle =
     "#keys{display:grid;grid-template-columns:repeat(auto-fill,minmax(190px,1fr));gap:2px 14px}"
     "#keys label{cursor:pointer;padding:3px 0}input[type=checkbox]{accent-color:var(--accent)}"
     ".win{color:var(--kept);font-weight:600}.loss{color:var(--wrong);font-weight:600}"
-    ".wide{overflow-x:auto}.bars{display:inline-flex;width:96px;height:11px;border-radius:3px;overflow:hidden;"
-    "background:var(--line);vertical-align:middle}.bars i{display:block;height:100%;background:currentColor;"
-    "border-right:1px solid var(--card)}#figure{min-height:200px}";
+    ".wide{overflow-x:auto}.bars{display:inline-flex;width:96px;height:11px;border-radius:3px;"
+    "overflow:hidden;"
+    "background:var(--line);vertical-align:middle}.bars "
+    "i{display:block;height:100%;background:currentColor;"
+    "border-right:1px solid var(--card)}#figure{min-height:200px}.controls{margin-top:16px}"
+    "header .sub{margin-top:10px}";
 
 std::string metric_words(const std::string& metric) {
   if (metric == "auc") return "AUC";
@@ -124,13 +127,14 @@ std::string overview(const BenchSummary& summary) {
     table.cell(escape(summary.selectors[s]));
     table.cell(std::isnan(summary.mean_rank[s]) ? "n/a"
                                                 : fmt::format("{:.2f}", summary.mean_rank[s]));
-    table.cell(summary.selectors[s] == summary.baseline
-                   ? std::string("baseline")
-                   : fmt::format("{} / {} / {}", summary.wins[s], summary.ties[s],
-                                 summary.losses[s]));
+    table.cell(
+        summary.selectors[s] == summary.baseline
+            ? std::string("baseline")
+            : fmt::format("{} / {} / {}", summary.wins[s], summary.ties[s], summary.losses[s]));
     for (const TaskSummary& task : summary.tasks) {
       const SelectorResult& r = task.selectors[s];
-      const char* mark = r.verdict == Verdict::win ? " ▲" : (r.verdict == Verdict::loss ? " ▼" : "");
+      const char* mark =
+          r.verdict == Verdict::win ? " ▲" : (r.verdict == Verdict::loss ? " ▼" : "");
       table.cell(interval(r.area) + mark, verdict_class(r.verdict));
     }
     table.end();
@@ -152,10 +156,11 @@ std::string penalties(const BenchSummary& summary) {
     columns.push_back(escape(summary.selectors[j]));
   columns.emplace_back("sum");
   Table table(
-      fmt::format("Penalties: row i, column j: on how many of the {} tasks, in shares of the points of "
-                  "the curve, j is ahead of i by a paired t-test at 95 %, not corrected (Ash et al., "
-                  "ICLR 2020). A small sum is good.",
-                  summary.tasks.size()),
+      fmt::format(
+          "Penalties: row i, column j: on how many of the {} tasks, in shares of the points of "
+          "the curve, j is ahead of i by a paired t-test at 95 %, not corrected (Ash et al., "
+          "ICLR 2020). A small sum is good.",
+          summary.tasks.size()),
       columns);
   for (const std::size_t i : order) {
     table.begin("");
@@ -279,19 +284,21 @@ std::string bench_report(std::span<const BenchSummary> summaries,
       "<main id='main' tabindex='-1'>",
       escape(options.protocol));
 
-  out += "<div class='filter controls' hidden><label for='metric'>Metric</label><select id='metric'>";
+  out +=
+      "<div class='filter controls' hidden><label for='metric'>Metric</label><select id='metric'>";
   for (std::size_t m = 0; m < summaries.size(); ++m)
     out += fmt::format("<option value='{}'>{}</option>", m, metric_words(summaries[m].metric));
   out += "</select></div><h2 id='overview'>Overview</h2>";
   for (std::size_t m = 0; m < summaries.size(); ++m)
-    out += fmt::format("<div class='panel wide' data-metric='{}'>{}</div>", m,
-                       overview(summaries[m]));
+    out +=
+        fmt::format("<div class='panel wide' data-metric='{}'>{}</div>", m, overview(summaries[m]));
 
   out +=
       "<h2 id='curves'>Learning curves</h2><div class='panel'>"
       "<div class='filter controls' hidden><label for='task'>Task</label><select id='task'>";
   for (std::size_t t = 0; t < summaries.front().tasks.size(); ++t)
-    out += fmt::format("<option value='{}'>{}</option>", t, escape(summaries.front().tasks[t].task));
+    out +=
+        fmt::format("<option value='{}'>{}</option>", t, escape(summaries.front().tasks[t].task));
   out +=
       "</select><fieldset><legend>Labels</legend>"
       "<label><input type='radio' name='x' id='x-linear' checked>linear</label>"
@@ -299,7 +306,8 @@ std::string bench_report(std::span<const BenchSummary> summaries,
       "<button type='button' id='show-all'>All selectors</button>"
       "<button type='button' id='show-base'>Baseline only</button></div>"
       "<figure id='figure'><noscript>The figure is drawn by a script; the tables hold the "
-      "numbers.</noscript></figure><p class='sub'>Bands are 95 % intervals over the seeds, shown for "
+      "numbers.</noscript></figure><p class='sub'>Bands are 95 % intervals over the seeds, shown "
+      "for "
       "up to six selectors; the dashed line is the score with all labels of the pool.</p>"
       "<ul class='legend' id='keys'></ul></div>";
   for (std::size_t m = 0; m < summaries.size(); ++m) {

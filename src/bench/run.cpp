@@ -159,8 +159,7 @@ RunOutcome run_plan(const Plan& plan, const SelectorRegistry& registry, const Ru
   std::vector<std::vector<CurvePoint>> curves(cells.size());
   std::vector<std::size_t> missing;
   for (std::size_t c = 0; c < cells.size(); ++c) {
-    curves[c] =
-        found(file_of(plan, options.out, cells[c]), key_of(plan, sources, cells[c]));
+    curves[c] = found(file_of(plan, options.out, cells[c]), key_of(plan, sources, cells[c]));
     if (curves[c].empty()) missing.push_back(c);
   }
   outcome.found = outcome.curves - std::ssize(missing);
@@ -182,9 +181,9 @@ RunOutcome run_plan(const Plan& plan, const SelectorRegistry& registry, const Ru
       const auto data = draws.of(cell);
       const auto s = static_cast<std::size_t>(cell.selector);
       const auto curve = cell.selector < 0
-                       ? run_all_labels(*data, task.protocol, task.spec.name, seed)
-                       : run_curve(*data, task.protocol, plan.selectors[s], *selectors[s],
-                                   task.spec.name, seed, progress);
+                             ? run_all_labels(*data, task.protocol, task.spec.name, seed)
+                             : run_curve(*data, task.protocol, plan.selectors[s], *selectors[s],
+                                         task.spec.name, seed, progress);
       const fs::path file = file_of(plan, options.out, cell);
       fs::create_directories(file.parent_path());
       const std::string text = curves_csv(curve);
@@ -195,8 +194,8 @@ RunOutcome run_plan(const Plan& plan, const SelectorRegistry& registry, const Ru
     } catch (const CancelledError&) {
       throw;
     } catch (const fs::filesystem_error& error) {
-      throw IoError(fmt::format("{} could not be made: {}.", options.out.string(),
-                                error.code().message()));
+      throw IoError(
+          fmt::format("{} could not be made: {}.", options.out.string(), error.code().message()));
     } catch (const Error& error) {
       failures[c] = fmt::format("{}, {}, seed {}: {}", task.spec.name, selector_label(plan, cell),
                                 seed, error.what());

@@ -17,7 +17,8 @@ double tail(double t, index_t freedom) {
   // x = sqrt(n) tan(u) turns the density into c cos(u)^(n-1) on [theta, pi/2).
   const double n = static_cast<double>(freedom);
   const double theta = std::atan(t / std::sqrt(n));
-  const double log_c = std::lgamma((n + 1) / 2) - std::lgamma(n / 2) - 0.5 * std::log(std::numbers::pi);
+  const double log_c =
+      std::lgamma((n + 1) / 2) - std::lgamma(n / 2) - 0.5 * std::log(std::numbers::pi);
   const double width = std::numbers::pi / 2 - theta;
   constexpr int kSteps = 2000;  // Simpson
   double sum = 0;

@@ -30,8 +30,8 @@ double value_of(const Metrics& metrics, const std::string& metric) {
   if (metric == "auc") return metrics.auc;
   if (metric == "balanced_accuracy") return metrics.balanced_accuracy;
   if (metric == "accuracy") return metrics.accuracy;
-  throw ValueError(fmt::format(
-      "metric must be auc, balanced_accuracy or accuracy; got \"{}\".", metric));
+  throw ValueError(
+      fmt::format("metric must be auc, balanced_accuracy or accuracy; got \"{}\".", metric));
 }
 
 /// Names in the order in which they first occur.
@@ -295,7 +295,7 @@ void judge_all(BenchSummary& summary) {
       SelectorResult& one = task.selectors[s];
       one.p_holm = corrected[next++];
       if (std::isnan(one.p_holm)) continue;
-      one.verdict = one.p_holm >= 0.05           ? Verdict::tie
+      one.verdict = one.p_holm >= 0.05        ? Verdict::tie
                     : one.difference.mean > 0 ? Verdict::win
                                               : Verdict::loss;
       summary.wins[s] += one.verdict == Verdict::win ? 1 : 0;

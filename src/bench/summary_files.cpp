@@ -75,9 +75,8 @@ std::string summary_csv(const BenchSummary& summary) {
       for (const double labels : r.labels_to_share)
         add(labels);
       for (const double value :
-           {r.labels_to_baseline_end, r.saving.value, r.saving.low, r.saving.high,
-            r.seconds_select, r.seconds_fit, r.mislabelled, r.duplicates, r.ambiguous,
-            r.redundancy})
+           {r.labels_to_baseline_end, r.saving.value, r.saving.low, r.saving.high, r.seconds_select,
+            r.seconds_fit, r.mislabelled, r.duplicates, r.ambiguous, r.redundancy})
         add(value);
       out += io::csv_line(fields);
     }
@@ -105,12 +104,9 @@ std::string mean_curves_csv(const BenchSummary& summary) {
 }
 
 std::string summary_json(const BenchSummary& summary) {
-  Json out = {{"metric", summary.metric},
-              {"baseline", summary.baseline},
-              {"selectors", summary.selectors},
-              {"mean_rank", numbers(summary.mean_rank)},
-              {"wins", summary.wins},
-              {"ties", summary.ties},
+  Json out = {{"metric", summary.metric},       {"baseline", summary.baseline},
+              {"selectors", summary.selectors}, {"mean_rank", numbers(summary.mean_rank)},
+              {"wins", summary.wins},           {"ties", summary.ties},
               {"losses", summary.losses}};
   Json penalty = Json::array();
   for (const auto& row : summary.penalty)
@@ -169,8 +165,8 @@ std::string summary_markdown(const BenchSummary& summary) {
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
     return summary.mean_rank[a] < summary.mean_rank[b];
   });
-  std::string out = fmt::format("Mean {} over the labels, mean of the seeds ± 95 %.\n\n| selector |",
-                                summary.metric);
+  std::string out = fmt::format(
+      "Mean {} over the labels, mean of the seeds ± 95 %.\n\n| selector |", summary.metric);
   std::string rule = "\n|---|";
   for (const TaskSummary& task : summary.tasks) {
     out += fmt::format(" {} |", task.task);
@@ -181,17 +177,17 @@ std::string summary_markdown(const BenchSummary& summary) {
     out += fmt::format("| {} |", summary.selectors[s]);
     for (const TaskSummary& task : summary.tasks) {
       const SelectorResult& r = task.selectors[s];
-      const char* mark = r.verdict == Verdict::win ? " ▲" : (r.verdict == Verdict::loss ? " ▼" : "");
+      const char* mark =
+          r.verdict == Verdict::win ? " ▲" : (r.verdict == Verdict::loss ? " ▼" : "");
       out += fmt::format(" {}{} |", mean_text(r.area), mark);
     }
     const bool base = summary.selectors[s] == summary.baseline;
-    out += fmt::format(" {} | {} |\n",
-                       std::isfinite(summary.mean_rank[s])
-                           ? fmt::format("{:.2f}", summary.mean_rank[s])
-                           : std::string(),
-                       base ? std::string("baseline")
-                            : fmt::format("{} / {} / {}", summary.wins[s], summary.ties[s],
-                                          summary.losses[s]));
+    out += fmt::format(
+        " {} | {} |\n",
+        std::isfinite(summary.mean_rank[s]) ? fmt::format("{:.2f}", summary.mean_rank[s])
+                                            : std::string(),
+        base ? std::string("baseline")
+             : fmt::format("{} / {} / {}", summary.wins[s], summary.ties[s], summary.losses[s]));
   }
   out += "| all labels |";
   for (const TaskSummary& task : summary.tasks)

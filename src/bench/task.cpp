@@ -145,10 +145,11 @@ void expect_classes(const Candidates& side, const std::vector<std::string>& name
   for (const label_t label : side.truth)
     seen[at(label)] = 1;
   for (std::size_t k = 0; k < names.size(); ++k) {
-    AIFT_EXPECT(seen[k] != 0, ValueError,
-                "Task \"{}\": the {} has no candidate of the class \"{}\"; raise its size or change "
-                "test_share.",
-                task, which, names[k]);
+    AIFT_EXPECT(
+        seen[k] != 0, ValueError,
+        "Task \"{}\": the {} has no candidate of the class \"{}\"; raise its size or change "
+        "test_share.",
+        task, which, names[k]);
   }
 }
 
@@ -201,9 +202,9 @@ TaskSource::TaskSource(TaskSpec spec) : spec_(std::move(spec)) {
               spec_.pool, spec_.test);
   Digest digest;
   digest.add(std::string_view(spec_.generate));
-  for (const double number : {spec_.test_share, spec_.imbalance, spec_.label_noise,
-                              spec_.duplicates, static_cast<double>(spec_.pool),
-                              static_cast<double>(spec_.test)})
+  for (const double number :
+       {spec_.test_share, spec_.imbalance, spec_.label_noise, spec_.duplicates,
+        static_cast<double>(spec_.pool), static_cast<double>(spec_.test)})
     digest.add(std::string_view(io::shortest(number)));
   if (!spec_.generate.empty()) {
     spec_.synthetic = true;
@@ -250,8 +251,8 @@ TaskSource::TaskSource(TaskSpec spec) : spec_(std::move(spec)) {
       i = *given;
       seen[at(i)] = 1;
     }
-    all.labels[at(i)] = static_cast<label_t>(
-        std::distance(names.begin(), names.find(row.fields[*label])));
+    all.labels[at(i)] =
+        static_cast<label_t>(std::distance(names.begin(), names.find(row.fields[*label])));
     groups[at(i)] = group && !row.fields[*group].empty() ? row.fields[*group]
                                                          : fmt::format("\n{}", i);  // of its own
     if (split) {

@@ -34,16 +34,16 @@ void ClusterMarginSelector::pick(const PoolView& pool, index_t budget, const Sel
   for (const index_t i : eligible)
     doubt.push_back(mean_margin(pool, i).doubt);
   const double wanted = std::floor(candidates_ * static_cast<double>(budget));
-  std::vector<index_t> hard = top_b(
-      doubt, static_cast<index_t>(std::min(wanted, static_cast<double>(eligible.size()))),
-      context.executor);
+  std::vector<index_t> hard =
+      top_b(doubt, static_cast<index_t>(std::min(wanted, static_cast<double>(eligible.size()))),
+            context.executor);
   std::sort(hard.begin(), hard.end());  // by id again
   std::vector<index_t> candidates;
   for (const index_t p : hard)
     candidates.push_back(eligible[at(p)]);
   const Rows rows(pool, candidates, normalise_);
-  const auto clusters = static_cast<index_t>(
-      std::ceil(static_cast<double>(rows.size()) / cluster_size_));
+  const auto clusters =
+      static_cast<index_t>(std::ceil(static_cast<double>(rows.size()) / cluster_size_));
   const std::vector<index_t> of = average_linkage(rows, clusters, context.executor);
 
   std::vector<std::vector<index_t>> members(at(*std::max_element(of.begin(), of.end()) + 1));

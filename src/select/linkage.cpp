@@ -12,7 +12,8 @@ constexpr index_t kRowsAtATime = 16;
 /// Distances of all pairs, one triangle.
 class Distances {
  public:
-  Distances(const Rows& rows, Executor* executor) : values_(at(rows.size() * (rows.size() - 1) / 2)) {
+  Distances(const Rows& rows, Executor* executor)
+      : values_(at(rows.size() * (rows.size() - 1) / 2)) {
     const index_t n = rows.size();
     in_parts(executor, n, kRowsAtATime, [&](index_t first, index_t last) {
       std::vector<float> tile(at((last - first) * last));  // against all before
@@ -71,9 +72,9 @@ std::vector<Merge> tree(Distances& apart, index_t n) {
     for (const index_t j : alive) {
       if (j == a || j == b) continue;
       float& to = apart(kept, j);
-      to = static_cast<float>((weight * static_cast<double>(to) +
-                               other * static_cast<double>(apart(gone, j))) /
-                              (weight + other));
+      to = static_cast<float>(
+          (weight * static_cast<double>(to) + other * static_cast<double>(apart(gone, j))) /
+          (weight + other));
     }
     size[at(kept)] += size[at(gone)];
     alive.erase(std::lower_bound(alive.begin(), alive.end(), gone));

@@ -24,8 +24,7 @@ StratifiedEntropySelector::StratifiedEntropySelector(const ScoreOptions& options
 std::unique_ptr<Selector> StratifiedEntropySelector::make(const Settings& settings) {
   const auto options = ScoreOptions::from(settings, ScoreOptions{.alpha = 1});
   const double beta = settings.number("beta", 1);
-  return std::make_unique<StratifiedEntropySelector>(options, beta,
-                                                     settings.number("share", 0.66));
+  return std::make_unique<StratifiedEntropySelector>(options, beta, settings.number("share", 0.66));
 }
 
 void StratifiedEntropySelector::pick(const PoolView& pool, index_t budget,

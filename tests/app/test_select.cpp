@@ -157,7 +157,7 @@ TEST_CASE("aift select keeps to batch rules and marks an audit sample") {
   const std::string groups = text(dir, "g.csv", "candidate,group\n0,1\n1,2\n2,1\n3,2\n");
   const std::string costs = text(dir, "k.csv", "candidate,cost\n0,1\n1,1\n2,5.5\n3,1\n");
   const Arguments base = {"select", "--probs", probabilities(dir), "--selector", "margin",
-                          "--set", "alpha=1", "--budget", "2"};
+                          "--set",  "alpha=1", "--budget",         "2"};
   // By margin 2, 0, 3, 1; one of each group.
   ProgramResult done = run_aift(base + Arguments{"--groups", groups, "--max-per-group", "1"});
   REQUIRE(done.status == 0);

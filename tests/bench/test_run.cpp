@@ -155,14 +155,13 @@ TEST_CASE("a curve is made again when what it depends on has changed, and no oth
 
 TEST_CASE("a selector that fails is reported, and the others go on") {
   auto registry = SelectorRegistry::with_builtin();
-  registry.add({"refusing", "refuses", "",
-                [](const Settings&) { return std::make_unique<Refusing>(); }});
+  registry.add(
+      {"refusing", "refuses", "", [](const Settings&) { return std::make_unique<Refusing>(); }});
   Plan plan = small_plan();
   plan.selectors.push_back({"refusing", "refusing", {}, {}});
   const test::TempDir folder;
   Progress quiet;
-  const RunOutcome outcome =
-      run_plan(plan, registry, {.out = folder.path(), .threads = 2}, quiet);
+  const RunOutcome outcome = run_plan(plan, registry, {.out = folder.path(), .threads = 2}, quiet);
   REQUIRE(outcome.failures.size() == 4);
   CHECK_THAT(outcome.failures[0], Catch::Matchers::ContainsSubstring("no, thank you"));
   CHECK(outcome.points.size() == 2 * 2 * (3 * 4 + 1));

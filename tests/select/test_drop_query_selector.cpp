@@ -28,8 +28,7 @@ std::vector<T> rows() {
 template <class T>
 void check_scores() {
   const auto values = rows<T>();
-  const auto chunk =
-      PatchPredictions::dense(values.data(), 6, 3, 2, PredictionKind::probabilities);
+  const auto chunk = PatchPredictions::dense(values.data(), 6, 3, 2, PredictionKind::probabilities);
   ScoreTable table;
   DropQuerySelector().score(chunk, table);
   REQUIRE(table.size() == 6);
@@ -48,8 +47,7 @@ TEST_CASE("drop_query counts the patches that predict another class than their m
 
 TEST_CASE("drop_query spreads over those who disagree, and then over the others") {
   const auto values = rows<double>();
-  const auto chunk =
-      PatchPredictions::dense(values.data(), 6, 3, 2, PredictionKind::probabilities);
+  const auto chunk = PatchPredictions::dense(values.data(), 6, 3, 2, PredictionKind::probabilities);
   // Candidates 1 and 2 look alike, 4 is elsewhere; of the others 3 stands in the middle.
   const std::vector<float> features = {7, 1, 1.1F, 8, 5, 9};
   PoolView pool;

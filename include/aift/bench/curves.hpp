@@ -17,21 +17,21 @@ inline constexpr std::string_view kAllLabels = "(all labels)";
 
 /// One point of a learning curve, and the batch that led to it.
 struct CurvePoint {
-  std::string task;
-  std::string selector;
-  std::uint64_t seed = 0;
-  index_t round = 0;   ///< 0: the initial set
-  index_t labels = 0;  ///< so far
-  Metrics metrics;     ///< on the test side
-  double seconds_fit = 0;
-  double seconds_select = 0;            ///< of the query before this point; 0 in round 0
-  std::vector<index_t> batch_classes;   ///< [K] true classes in the batch
-  index_t mislabelled = 0;              ///< of the batch: the reader was wrong
-  index_t duplicates = 0;               ///< of the batch: near-copies
-  index_t ambiguous = 0;                ///< of the batch: the class is a coin's
-  double redundancy = 0;                ///< mean over the batch of the cosine to the most similar
-                                        ///< other of the batch; NaN for fewer than two
-  std::vector<index_t> picks;           ///< positions in the pool
+  std::string task;                    ///< its name
+  std::string selector;                ///< its label
+  std::uint64_t seed = 0;              ///< of everything that is drawn
+  index_t round = 0;                   ///< 0: the initial set
+  index_t labels = 0;                  ///< so far
+  Metrics metrics;                     ///< on the test side
+  double seconds_fit = 0;              ///< of the classifier
+  double seconds_select = 0;           ///< of the query before this point; 0 in round 0
+  std::vector<index_t> batch_classes;  ///< [K] true classes in the batch
+  index_t mislabelled = 0;             ///< of the batch: the reader was wrong
+  index_t duplicates = 0;              ///< of the batch: near-copies
+  index_t ambiguous = 0;               ///< of the batch: the class is a coin's
+  double redundancy = 0;               ///< mean over the batch of the cosine to the most similar
+                                       ///< other of the batch; NaN for fewer than two
+  std::vector<index_t> picks;          ///< positions in the pool
 };
 
 /// All points as CSV with a header, numbers round-trip:

@@ -16,11 +16,11 @@ namespace aift::bench {
 
 /// How a curve is made, the same for every selector of a task.
 struct Protocol {
-  index_t initial = 10;           ///< labels before the first query, the same for every selector
-  std::string first = "random";   ///< how they are drawn: random, or stratified (evenly by class)
-  index_t budget = 10;            ///< labels per round
-  index_t rounds = 10;            ///< queries
-  ProbeOptions probe;             ///< the classifier, fitted from nothing in every round
+  index_t initial = 10;          ///< labels before the first query, the same for every selector
+  std::string first = "random";  ///< how they are drawn: random, or stratified (evenly by class)
+  index_t budget = 10;           ///< labels per round
+  index_t rounds = 10;           ///< queries
+  ProbeOptions probe;            ///< the classifier, fitted from nothing in every round
 
   /// Of the probe's defaults three penalties and a gradient of 1e-5 of that at zero: thousands of
   /// fits stay short.
@@ -40,8 +40,8 @@ struct SelectorSpec {
 
 /// A task and its protocol.
 struct PlannedTask {
-  TaskSpec spec;
-  Protocol protocol;
+  TaskSpec spec;      ///< what it is
+  Protocol protocol;  ///< how its curves are made
 };
 
 /// Tasks x selectors x seeds.

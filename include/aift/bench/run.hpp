@@ -23,8 +23,7 @@ namespace aift::bench {
                                                 std::string_view task, std::uint64_t seed,
                                                 const Progress& progress);
 /// The single point of the whole pool's labels (kAllLabels).
-[[nodiscard]] std::vector<CurvePoint> run_all_labels(const TaskData& data,
-                                                     const Protocol& protocol,
+[[nodiscard]] std::vector<CurvePoint> run_all_labels(const TaskData& data, const Protocol& protocol,
                                                      std::string_view task, std::uint64_t seed);
 
 /// Where and how a plan is run.

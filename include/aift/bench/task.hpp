@@ -65,11 +65,12 @@ struct TaskSpec {
   double duplicates = 0;
 };
 
-/// Names and one line each of the tasks that are generated.
+/// A task that is generated.
 struct GeneratedTask {
   std::string_view name;     ///< snake_case
   std::string_view summary;  ///< whom it traps
 };
+/// All of them.
 [[nodiscard]] std::vector<GeneratedTask> generated_tasks();
 
 /// A task that is open: files are read once, draws are made from it.
