@@ -123,6 +123,32 @@ struct Sums {
   typename S::Real least;  // smallest probability
 };
 
+/// Patches that walk through the arithmetic together where there are many: chains of operations that
+/// do not wait for each other, and one visit to the running sums of a class for all of them.
+inline constexpr int kTogether = 4;
+
+/// body(patches, j) for the patches [first, last), as many at a time as kTogether.
+template <class Body>
+AIFT_MATH void walk_patches(index_t first, index_t last, const Body& body) {
+  index_t j = first;
+  for (; j + kTogether <= last; j += kTogether)
+    body(std::integral_constant<int, kTogether>{}, j);
+  for (; j < last; ++j)
+    body(std::integral_constant<int, 1>{}, j);
+}
+
+/// add_tree over classes for each of several patches: partial[0] holds the sums.
+template <class V, int kPatches>
+AIFT_MATH void add_trees(V (*partial)[kPatches], index_t classes) {
+  for (index_t stride = math::class_width(classes) / 2; stride > 0; stride /= 2) {
+    for (index_t a = 0; a < stride && a + stride < classes; ++a) {
+#pragma GCC unroll 4
+      for (int g = 0; g < kPatches; ++g)
+        partial[a][g] += partial[a + stride][g];
+    }
+  }
+}
+
 /// Class sums over all patches in s.total (math/sum.hpp), checks of probabilities.
 template <class S, int kTwo>
 inline void survey_rows(const typename S::Real* p, index_t q, index_t all_classes,
@@ -161,17 +187,24 @@ inline void survey_rows(const typename S::Real* p, index_t q, index_t all_classe
     const index_t last = smaller(q, first + math::kPatchBlock);
     for (index_t k = 0; k < classes; ++k)
       s.block_a[k] = zero;
-    for (index_t j = first; j < last; ++j) {
-      const V* row = p + j * classes;
-      V partial[kAcrossClasses];
+    walk_patches(first, last, [&]<int kPatches>(std::integral_constant<int, kPatches>, index_t j) {
+      const V* const rows = p + j * classes;
+      V partial[kAcrossClasses][kPatches];
       for (index_t k = 0; k < classes; ++k) {
-        const V x = row[k];
-        s.block_a[k] += x;
-        partial[k] = x;
-        sums.least = S::min(sums.least, x);
+        V block = s.block_a[k];
+#pragma GCC unroll 4
+        for (int g = 0; g < kPatches; ++g) {
+          const V x = rows[g * classes + k];
+          block += x;
+          partial[k][g] = x;
+          sums.least = S::min(sums.least, x);
+        }
+        s.block_a[k] = block;
       }
-      sums.bad |= ~(S::magnitude(add_tree(partial, classes) - one) <= limit);
-    }
+      add_trees<V, kPatches>(partial, classes);
+      for (int g = 0; g < kPatches; ++g)
+        sums.bad |= ~(S::magnitude(partial[0][g] - one) <= limit);
+    });
     for (index_t k = 0; k < classes; ++k)
       s.total[k] += s.block_a[k];
   }
@@ -238,7 +271,7 @@ inline void centred_product(const typename S::Real* p, index_t m, index_t all_cl
 }
 
 /// Logarithms (s.v), entropies (their sum; s.patch) and the sums of differences to the first patch
-/// of m patches with probabilities p. kSurvey (of two classes): does what survey_rows does as well.
+/// of m patches with probabilities p. kSurvey: does what survey_rows does as well.
 template <class S, int kTwo, bool kNormal, bool kSurvey>
 inline void log_rows(const typename S::Real* p, index_t m, index_t all_classes,
                      const Terms<typename S::Scalar>& terms, Across<S>& s, Sums<S>& sums) {
@@ -303,35 +336,64 @@ inline void log_rows(const typename S::Real* p, index_t m, index_t all_classes,
     return;
   }
 
-  for (index_t k = 0; k < classes; ++k)  // the differences below are taken from the first patch
-    v[k] = log_of<S, kNormal>(p[k], eps);
+  for (index_t k = 0; k < classes; ++k) {
+    v[k] = log_of<S, kNormal>(p[k], eps);  // the differences below are taken from the first patch
+    if constexpr (kSurvey) s.total[k] = zero;
+  }
   for (index_t first = 0; first < m; first += math::kPatchBlock) {
     const index_t last = smaller(m, first + math::kPatchBlock);
     V entropy = zero;
     V block_a[kAcrossClasses];
     V block_b[kAcrossClasses];
+    V block_total[kAcrossClasses];
     for (index_t k = 0; k < classes; ++k)
-      block_a[k] = block_b[k] = zero;
-    for (index_t j = first; j < last; ++j) {
-      const V* const row = p + j * classes;
+      block_a[k] = block_b[k] = block_total[k] = zero;
+    walk_patches(first, last, [&]<int kPatches>(std::integral_constant<int, kPatches>, index_t j) {
+      const V* const rows = p + j * classes;
       V* const values = v + j * classes;
-      V partial[kAcrossClasses];
+      V products[kAcrossClasses][kPatches];
+      V row_sums[kAcrossClasses][kPatches];
       for (index_t k = 0; k < classes; ++k) {
-        const V x = row[k];
-        const V l = log_of<S, kNormal>(x, eps);
-        values[k] = l;
-        partial[k] = S::fma(x, l, zero);
-        block_a[k] += x - p[k];
-        block_b[k] += l - v[k];
+        const V p0 = p[k];
+        const V v0 = v[k];
+        V a = block_a[k];
+        V b = block_b[k];
+        V total = block_total[k];
+#pragma GCC unroll 4
+        for (int g = 0; g < kPatches; ++g) {
+          const V x = rows[g * classes + k];
+          const V l = log_of<S, kNormal>(x, eps);
+          values[g * classes + k] = l;
+          products[k][g] = S::fma(x, l, zero);
+          a += x - p0;
+          b += l - v0;
+          if constexpr (kSurvey) {
+            total += x;
+            row_sums[k][g] = x;
+            sums.least = S::min(sums.least, x);
+          }
+        }
+        block_a[k] = a;
+        block_b[k] = b;
+        block_total[k] = total;
       }
-      const V e = zero - add_tree(partial, classes);
-      s.patch[j] = e;
-      entropy += e;
-    }
+      add_trees<V, kPatches>(products, classes);
+      if constexpr (kSurvey) add_trees<V, kPatches>(row_sums, classes);
+#pragma GCC unroll 4
+      for (int g = 0; g < kPatches; ++g) {
+        const V e = zero - products[0][g];
+        s.patch[j + g] = e;
+        entropy += e;
+        if constexpr (kSurvey) {
+          sums.bad |= ~(S::magnitude(row_sums[0][g] - S::real(T{1})) <= S::real(terms.tolerance));
+        }
+      }
+    });
     sums.entropy += entropy;
     for (index_t k = 0; k < classes; ++k) {
       s.class_a[k] += block_a[k];
       s.class_b[k] += block_b[k];
+      if constexpr (kSurvey) s.total[k] += block_total[k];
     }
   }
 }
@@ -363,44 +425,59 @@ inline void softmax_two(index_t q, Across<S>& s, Sums<S>& sums) {
     V a1 = zero;
     V b0 = zero;
     V b1 = zero;
-    for (index_t j = first; j < last; ++j) {
-      // One of the two is the largest: w = 0 and E = 1; the other E is r.
-      const V x = s.stage[2 * j];
-      const V y = s.stage[2 * j + 1];
-      finite = S::fma(x, zero, S::fma(y, zero, finite));
-      const Mask second = x < y;
-      const V other = S::max(S::select(second, x - y, y - x), floor);
-      const V r = math::exp_nonpositive_lane<S>(other);
-      const V inverse = one / (one + r);
-      const V small = r * inverse;
-      const V px = S::select(second, small, inverse);
-      const V py = S::select(second, inverse, small);
-      s.p[2 * j] = px;
-      s.p[2 * j + 1] = py;
-      if constexpr (kSurvey) {
-        total0 += px;
-        total1 += py;
+    walk_patches(first, last, [&]<int kPatches>(std::integral_constant<int, kPatches>, index_t j) {
+      Mask second[kPatches];
+      V other[kPatches];
+      V r[kPatches];
+      V inverse[kPatches];
+      V e[kPatches];
+#pragma GCC unroll 4
+      for (int g = 0; g < kPatches; ++g) {
+        // One of the two is the largest: w = 0 and E = 1; the other E is r.
+        const V x = s.stage[2 * (j + g)];
+        const V y = s.stage[2 * (j + g) + 1];
+        finite = S::fma(x, zero, S::fma(y, zero, finite));
+        second[g] = x < y;
+        other[g] = S::max(S::select(second[g], x - y, y - x), floor);
+        r[g] = math::exp_nonpositive_lane<S>(other[g]);
       }
-      if constexpr (kEntropies) {
-        const V wx = S::select(second, other, zero);
-        const V wy = S::select(second, zero, other);
-        s.v[2 * j] = wx;
-        s.v[2 * j + 1] = wy;
-        const V e = S::fma(-(r * other), inverse, math::log1p_lane<S>(r));
-        s.patch[j] = e;
-        entropy += e;
-        if (j == 0) {
-          p0 = px;
-          p1 = py;
-          w0 = wx;
-          w1 = wy;
+#pragma GCC unroll 4
+      for (int g = 0; g < kPatches; ++g) {
+        inverse[g] = one / (one + r[g]);
+        if constexpr (kEntropies)
+          e[g] = S::fma(-(r[g] * other[g]), inverse[g], math::log1p_lane<S>(r[g]));
+      }
+#pragma GCC unroll 4
+      for (int g = 0; g < kPatches; ++g) {
+        const V small = r[g] * inverse[g];
+        const V px = S::select(second[g], small, inverse[g]);
+        const V py = S::select(second[g], inverse[g], small);
+        s.p[2 * (j + g)] = px;
+        s.p[2 * (j + g) + 1] = py;
+        if constexpr (kSurvey) {
+          total0 += px;
+          total1 += py;
         }
-        a0 += px - p0;
-        a1 += py - p1;
-        b0 += wx - w0;
-        b1 += wy - w1;
+        if constexpr (kEntropies) {
+          const V wx = S::select(second[g], other[g], zero);
+          const V wy = S::select(second[g], zero, other[g]);
+          s.v[2 * (j + g)] = wx;
+          s.v[2 * (j + g) + 1] = wy;
+          s.patch[j + g] = e[g];
+          entropy += e[g];
+          if (j + g == 0) {
+            p0 = px;
+            p1 = py;
+            w0 = wx;
+            w1 = wy;
+          }
+          a0 += px - p0;
+          a1 += py - p1;
+          b0 += wx - w0;
+          b1 += wy - w1;
+        }
       }
-    }
+    });
     s.total[0] += total0;
     s.total[1] += total1;
     sums.entropy += entropy;
@@ -429,38 +506,59 @@ inline void softmax_across(index_t q, index_t classes, Across<S>& s, Sums<S>& su
     const index_t last = smaller(q, first + math::kPatchBlock);
     V inverse[math::kPatchBlock];
     V entropy = zero;
-    for (index_t j = first; j < last; ++j) {
+    walk_patches(first, last, [&]<int kPatches>(std::integral_constant<int, kPatches>, index_t j) {
       const V* const z = s.stage + j * classes;
-      V largest = z[0];
-      for (index_t k = 0; k < classes; ++k) {
-        const V x = z[k];
-        finite = S::fma(x, zero, finite);
-        largest = S::max(x, largest);
+      V* const p = s.p + j * classes;
+      V* const w = s.v + j * classes;
+      V largest[kPatches];
+      V poisoned[kPatches];
+      Mask found[kPatches];
+#pragma GCC unroll 4
+      for (int g = 0; g < kPatches; ++g) {
+        largest[g] = z[g * classes];
+        poisoned[g] = zero;
+        found[g] = zero < zero;
       }
-      V partial[kAcrossClasses];
-      V products[kAcrossClasses];
-      Mask found = zero < zero;
       for (index_t k = 0; k < classes; ++k) {
-        const V x = S::max(z[k] - largest, floor);
-        const V e = math::exp_nonpositive_lane<S>(x);
-        const Mask top = ~found & (x == zero);  // the first of the largest: left out of r
-        found |= top;
-        s.p[j * classes + k] = e;
-        partial[k] = S::select(top, zero, e);
-        if constexpr (kEntropies) {
-          s.v[j * classes + k] = x;
-          products[k] = S::fma(e, x, zero);
+#pragma GCC unroll 4
+        for (int g = 0; g < kPatches; ++g) {
+          const V x = z[g * classes + k];
+          poisoned[g] = S::fma(x, zero, poisoned[g]);
+          largest[g] = S::max(x, largest[g]);
         }
       }
-      const V r = add_tree(partial, classes);
-      inverse[j - first] = one / (one + r);
-      if constexpr (kEntropies) {
-        const V e =
-            S::fma(-add_tree(products, classes), inverse[j - first], math::log1p_lane<S>(r));
-        s.patch[j] = e;
-        entropy += e;
+      V partial[kAcrossClasses][kPatches];
+      V products[kAcrossClasses][kPatches];
+      for (index_t k = 0; k < classes; ++k) {
+#pragma GCC unroll 4
+        for (int g = 0; g < kPatches; ++g) {
+          const V x = S::max(z[g * classes + k] - largest[g], floor);
+          const V e = math::exp_nonpositive_lane<S>(x);
+          const Mask top = ~found[g] & (x == zero);  // the first of the largest: left out of r
+          found[g] |= top;
+          p[g * classes + k] = e;
+          partial[k][g] = S::select(top, zero, e);
+          if constexpr (kEntropies) {
+            w[g * classes + k] = x;
+            products[k][g] = S::fma(e, x, zero);
+          }
+        }
       }
-    }
+      add_trees<V, kPatches>(partial, classes);
+      if constexpr (kEntropies) add_trees<V, kPatches>(products, classes);
+#pragma GCC unroll 4
+      for (int g = 0; g < kPatches; ++g) {
+        const V r = partial[0][g];
+        const V share = one / (one + r);
+        finite += poisoned[g];
+        inverse[j + g - first] = share;
+        if constexpr (kEntropies) {
+          const V e = S::fma(-products[0][g], share, math::log1p_lane<S>(r));
+          s.patch[j + g] = e;
+          entropy += e;
+        }
+      }
+    });
     sums.entropy += entropy;
     for (index_t k = 0; k < classes; ++k) {
       V* const p = s.p + k;
@@ -658,9 +756,9 @@ inline bool score_group(const Job& job, const index_t* index, int used, index_t 
   }
   const V* p = kLogits ? s.p : s.stage;
   const bool normal = terms.eps >= std::numeric_limits<T>::min();
-  const bool fused = kTwo != 0 && !kLogits && m == q && score_wanted && normal;
+  const bool fused = !kLogits && m == q && score_wanted && normal;
   if (fused) {
-    if constexpr (kTwo != 0 && !kLogits) {
+    if constexpr (!kLogits) {
       log_rows<S, kTwo, true, true>(p, m, classes, terms, s, sums);
     }
   } else if constexpr (!kLogits) {
