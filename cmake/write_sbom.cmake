@@ -56,8 +56,8 @@ foreach(_entry IN LISTS FILES)
     "{\"algorithm\": \"SHA256\", \"checksumValue\": \"${_sha256}\"}], "
     "\"licenseConcluded\": \"Apache-2.0\", \"licenseInfoInFiles\": [\"Apache-2.0\"], "
     "\"copyrightText\": \"NOASSERTION\", \"fileTypes\": [\"BINARY\"]}")
-  string(APPEND _relations ",\n    {\"spdxElementId\": \"SPDXRef-Package-AIFT\", "
-    "\"relationshipType\": \"CONTAINS\", \"relatedSpdxElement\": \"${_id}\"}")
+  string(APPEND _relations ",\n    {\"spdxElementId\": \"${_id}\", "
+    "\"relationshipType\": \"GENERATED_FROM\", \"relatedSpdxElement\": \"SPDXRef-Package-AIFT\"}")
 endforeach()
 
 string(SHA256 _digest "${_digest}")

@@ -264,6 +264,7 @@ template <class DlTensor>
 template <class Managed>
 class Owned {
  public:
+  /// Takes over.
   explicit Owned(Managed* tensor) : tensor_(tensor) {
     AIFT_EXPECT(tensor != nullptr, ValueError, "A DLPack tensor must not be null.");
     try {
@@ -274,7 +275,9 @@ class Owned {
     }
   }
   ~Owned() { release(); }
+  /// The other one is then empty.
   Owned(Owned&& other) noexcept : tensor_(std::exchange(other.tensor_, nullptr)) {}
+  /// Ends the loan that was held; the other one is then empty.
   Owned& operator=(Owned&& other) noexcept {
     if (this != &other) {
       release();

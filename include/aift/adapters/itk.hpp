@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-/// @file Images of ITK as views. Empty where ITK's headers are not there.
+/// @file
+/// Images of ITK as views. Empty where ITK's headers are not there.
 
 #if __has_include(<itkImage.h>)
 

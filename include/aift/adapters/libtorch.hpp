@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-/// @file Tensors of LibTorch as views. Empty where LibTorch's headers are not there.
+/// @file
+/// Tensors of LibTorch as views. Empty where LibTorch's headers are not there.
 
 #if __has_include(<ATen/core/Tensor.h>)
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-/// @file Images of OpenCV as views. Empty where OpenCV's headers are not there.
+/// @file
+/// Images of OpenCV as views. Empty where OpenCV's headers are not there.
 
 #if __has_include(<opencv2/core.hpp>)
 

@@ -103,7 +103,11 @@ struct StoredModel {
 
 /// Where a project stands.
 struct ProjectStatus {
-  index_t samples = 0, pool = 0, test = 0, out = 0, withdrawn = 0;  ///< counts of samples
+  index_t samples = 0;            ///< all that ever joined
+  index_t pool = 0;               ///< of these, in the pool
+  index_t test = 0;               ///< of these, in the test set
+  index_t out = 0;                ///< of these, kept out of both
+  index_t withdrawn = 0;          ///< of these, withdrawn
   index_t test_labelled = 0;      ///< of the test set, with a label
   index_t labelled = 0;           ///< of the pool, with a verdict
   index_t conflicts = 0;          ///< samples that readers disagree on
@@ -115,7 +119,8 @@ struct ProjectStatus {
   index_t left = 0;               ///< of the pool, not asked about
   index_t unscored = 0;           ///< of these, not scored by the current model
   std::optional<StoredModel> model;  ///< the accepted one
-  index_t models = 0, rejected = 0;  ///< counts
+  index_t models = 0;             ///< trained so far
+  index_t rejected = 0;           ///< of these, rejected
   double seconds_per_label = std::numeric_limits<double>::quiet_NaN();  ///< median lead time
   double seconds_per_training = std::numeric_limits<double>::quiet_NaN();  ///< of the last one
   index_t events = 0;             ///< of the record
@@ -133,8 +138,8 @@ struct OpenOptions {
   std::function<std::int64_t()> now;
 };
 
-/// A reading project in one folder: `project.db` (SQLite, write-ahead log), `models/<sha256>.*` and
-/// `lock`. Every call that changes it is one transaction on the disk: after a crash, a kill or a
+/// A reading project in one folder: project.db (SQLite, write-ahead log), models named by their SHA-256,
+/// and a lock. Every call that changes it is one transaction on the disk: after a crash, a kill or a
 /// full disk it opens in the state of the last call that returned.
 ///
 /// record    every change is an event with a hash over the one before; all else is made from the
