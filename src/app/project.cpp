@@ -197,6 +197,27 @@ void add_add(CLI::App& app) {
   });
 }
 
+void add_move(CLI::App& app) {
+  auto* command = app.add_subcommand("move", "The images of a project lie in another folder now");
+  struct Arguments {
+    Where where;
+    std::string from;
+    std::string to;
+  };
+  auto arguments = std::make_shared<Arguments>();
+  add_where(command, arguments->where);
+  command->add_option("from", arguments->from, "Folder of the manifest so far")
+      ->required()
+      ->type_name("FOLDER");
+  command->add_option("to", arguments->to, "Folder now")->required()->type_name("FOLDER");
+  command->footer("Example:\n  aift move --project reading /data/scans /archive/scans");
+  command->callback([arguments] {
+    store::Project project(arguments->where.project,
+                           open_options("move", arguments->where.wait_seconds));
+    project.move_data(arguments->from, arguments->to);
+  });
+}
+
 // ------------------------------------------------------------------ query, label
 
 struct QueryArguments {
@@ -413,6 +434,7 @@ RunConfig project_config(const store::Project& project) {
 void add_project_commands(CLI::App& app) {
   add_init(app);
   add_add(app);
+  add_move(app);
   add_query(app);
   add_label(app);
   add_rollback(app);

@@ -132,7 +132,7 @@ struct Kind {
   std::string_view name;
   void (*apply)(const Database&, const Event&, const Json&, const BlobReader&);
 };
-constexpr std::array<Kind, 11> kKinds = {{{"init", begin_project},
+constexpr std::array<Kind, 12> kKinds = {{{"init", begin_project},
                                           {"settings", change_settings},
                                           {"samples", join},
                                           {"query", ask},
@@ -142,6 +142,7 @@ constexpr std::array<Kind, 11> kKinds = {{{"init", begin_project},
                                           {"scores", keep_scores},
                                           {"rollback", roll_back},
                                           {"withdraw", withdraw},
+                                          {"moved", nothing},
                                           {"migrate", nothing}}};
 
 }  // namespace

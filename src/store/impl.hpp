@@ -45,6 +45,8 @@ struct Names {
 [[nodiscard]] std::string sid_of(std::string_view salt, std::string_view path);
 [[nodiscard]] std::string gid_of(std::string_view salt, std::string_view group);
 [[nodiscard]] std::string seal_of(std::string_view salt, const Names& names);
+[[nodiscard]] std::string root_seal(std::string_view salt, std::string_view path);
+[[nodiscard]] std::string application_seal(std::string_view salt, std::string_view text);
 [[nodiscard]] std::string comment_seal(std::string_view salt, std::string_view comment);
 
 /// What a scoring says of one sample.
@@ -99,6 +101,9 @@ struct Project::Impl {
   [[nodiscard]] std::string fact(std::string_view name) const;
   [[nodiscard]] index_t current_model() const;
   void load();  ///< settings and salt
+  /// Settings for the record, which holds a seal in the place of the application's text (it may name
+  /// folders); the text itself is kept beside it.
+  [[nodiscard]] Json record_settings(const ProjectSettings& settings) const;
   void rebuild() const;  ///< makes all that follows from the events again
 
   /// Adds samples in the caller's transaction; gives back how many.

@@ -29,10 +29,10 @@ void expect_free(const fs::path& folder) {
               folder.string());
 }
 
-Json init_payload(const ProjectSettings& settings, const std::string& salt) {
+Json init_payload(const Json& settings, const std::string& salt) {
   return {{"project", hexadecimal(random_bytes(16))},
           {"salt_check", hmac_sha256(salt, "salt")},
-          {"settings", parse_json(to_json(settings), "settings")},
+          {"settings", settings},
           {"schema", newest_schema()},
           {"software", software()}};
 }
@@ -90,6 +90,17 @@ void Project::Impl::rebuild() const {
 void Project::Impl::load() {
   salt = db.text("SELECT value FROM secrets WHERE name = 'salt'");
   settings = project_settings_from_json(fact("settings"));
+  settings.application = db.text("SELECT value FROM secrets WHERE name = 'application'");
+}
+
+Json Project::Impl::record_settings(const ProjectSettings& of) const {
+  Statement keep = db.prepare(
+      "INSERT INTO secrets VALUES('application', ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value");
+  keep.bind_blob(0, of.application);
+  keep.run();
+  Json json = parse_json(to_json(of), "settings");
+  json["application"] = application_seal(salt, of.application);
+  return json;
 }
 
 void Project::Impl::expect_writable() const {
@@ -233,7 +244,7 @@ void Project::create(const fs::path& folder, const ProjectSettings& settings,
       Statement secret = impl.db.prepare("INSERT INTO secrets VALUES('salt', ?)");
       secret.bind_blob(0, impl.salt);
       secret.run();
-      impl.append("init", init_payload(settings, impl.salt));
+      impl.append("init", init_payload(impl.record_settings(settings), impl.salt));
       impl.add(data, true);
       impl.record_given_answers();
       transaction.commit();
@@ -267,7 +278,7 @@ void Project::change_settings(const ProjectSettings& settings) {
   AIFT_EXPECT(settings.classes == impl_->settings.classes, ValueError,
               "The classes of a project stay as they are; make a new project for others.");
   Transaction transaction(impl_->db);
-  impl_->append("settings", {{"settings", parse_json(to_json(settings), "settings")}});
+  impl_->append("settings", {{"settings", impl_->record_settings(settings)}});
   transaction.commit();
   impl_->settings = settings;
 }
@@ -316,6 +327,29 @@ void Project::withdraw(std::span<const std::string> names, const std::string& re
   Transaction transaction(impl_->db);
   impl_->append("withdraw", {{"samples", sids}, {"trained", models}, {"reason", reason}});
   transaction.commit();
+}
+
+void Project::move_data(const fs::path& from, const fs::path& to) {
+  impl_->expect_writable();
+  const std::string before = fs::absolute(from).lexically_normal().string();
+  const std::string after = fs::absolute(to).lexically_normal().string();
+  Transaction transaction(impl_->db);
+  Statement find = impl_->db.prepare("SELECT number FROM roots WHERE path = ?");
+  find.with(before);
+  AIFT_EXPECT(find.step(), ValueError, "No data set of the project lies in {}.", before);
+  const auto number = find.integer(0);
+  find.reset();
+  impl_->db.prepare("UPDATE roots SET path = ? WHERE number = ?").with(after, number).run();
+  impl_->append("moved", {{"root", {number, root_seal(impl_->salt, after)}}});
+  transaction.commit();
+}
+
+std::vector<fs::path> Project::data_folders() const {
+  std::vector<fs::path> folders;
+  Statement row = impl_->db.prepare("SELECT path FROM roots ORDER BY number");
+  while (row.step())
+    folders.emplace_back(row.text(0));
+  return folders;
 }
 
 // ------------------------------------------------------------------ models

@@ -103,6 +103,14 @@ std::string comment_seal(std::string_view salt, std::string_view comment) {
   return comment.empty() ? std::string() : hmac_sha256(salt, fmt::format("comment\n{}", comment));
 }
 
+std::string root_seal(std::string_view salt, std::string_view path) {
+  return hmac_sha256(salt, fmt::format("root\n{}", path));
+}
+
+std::string application_seal(std::string_view salt, std::string_view text) {
+  return hmac_sha256(salt, fmt::format("application\n{}", text));
+}
+
 std::string seal_of(std::string_view salt, const Names& names) {
   return hmac_sha256(salt, fmt::format("names\n{}\n{}\n{}\n{}\n{}\n{}\n{}", names.root, names.frame,
                                        names.id, io::shortest(names.time), io::shortest(names.cost),
@@ -177,7 +185,7 @@ index_t Project::Impl::add(const io::Dataset& data, bool first) {
     db.prepare("INSERT INTO roots VALUES(?, ?)").with(root_number, root).run();
   append("samples", {{"samples", put_blob(lines)},
                      {"count", number - before},
-                     {"root", {root_number, hmac_sha256(salt, fmt::format("root\n{}", root))}}});
+                     {"root", {root_number, root_seal(salt, root)}}});
   return number - before;
 }
 

@@ -181,6 +181,10 @@ class Check {
       problem("the key of the salted names was changed");
       return;
     }
+    const Json settings = Json::parse(impl_->fact("settings"), nullptr, false);
+    if (!settings.is_object() || settings.value("application", Json()) !=
+                                     Json(application_seal(impl_->salt, impl_->settings.application)))
+      problem("the application's text in the settings was changed");
     Statement row = impl_->db.prepare(
         "SELECT number, sid, gid, seal, root, path, grp, frame, id, time, cost FROM samples "
         "LEFT JOIN names ON sample = number ORDER BY number");
@@ -214,7 +218,7 @@ class Check {
     std::map<std::int64_t, std::string> sealed;
     for (const Event& event : events_) {
       const Json payload = Json::parse(event.payload, nullptr, false);
-      if (event.kind != "samples" || !payload.is_object()) continue;
+      if ((event.kind != "samples" && event.kind != "moved") || !payload.is_object()) continue;
       sealed[payload.at("root").at(0).get<std::int64_t>()] =
           payload.at("root").at(1).get<std::string>();
     }
@@ -222,7 +226,7 @@ class Check {
     std::size_t count = 0;
     while (row.step()) {
       ++count;
-      if (sealed[row.integer(0)] != hmac_sha256(impl_->salt, "root\n" + row.text(1)))
+      if (sealed[row.integer(0)] != root_seal(impl_->salt, row.text(1)))
         problem("the folder of the images of data set {} was changed", row.integer(0));
     }
     if (count != sealed.size()) problem("the table roots has {} rows instead of {}", count, sealed.size());

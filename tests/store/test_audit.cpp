@@ -17,6 +17,7 @@ namespace {
 
 /// Two rounds, a comment, a correction and a withdrawn sample.
 void fill(StoreWorld& w) {
+  w.settings.application = "data = \"/ward/B/Smith\"";
   w.create();
   store::Project project = w.open();
   w.rounds(project, 2);
@@ -69,7 +70,7 @@ TEST_CASE("An untouched project has no problem, and its record no name") {
   const auto exported = w.dir / "record.jsonl";
   store::export_audit(project, exported);
   record += read_file(exported);
-  for (const char* secret : {"img/", "video_", "Smith", "/nowhere"})
+  for (const char* secret : {"img/", "video_", "Smith", "/nowhere", "/ward"})
     CHECK(record.find(secret) == std::string::npos);
   CHECK(record.find("Dr B") != std::string::npos);  // who labelled is what a record is for
   CHECK(report.head == store::audit_events(project).back().hash);
@@ -104,7 +105,8 @@ TEST_CASE("A change of any table is found and named") {
            {"UPDATE names SET id = 5 WHERE sample = 9", "sample 9"},
            {"UPDATE comments SET text = 'nothing'", "comment"},
            {"DELETE FROM comments", "comment"},
-           {"UPDATE secrets SET value = x'00'", "salted names"},
+           {"UPDATE secrets SET value = x'00' WHERE name = 'salt'", "salted names"},
+           {"UPDATE secrets SET value = CAST('x' AS BLOB) WHERE name = 'application'", "application"},
            {"UPDATE roots SET path = '/elsewhere'", "folder of the images"},
            {"UPDATE working SET data = x'00' WHERE name = 'means'", "working data"},
            {"UPDATE blobs SET data = CAST(data || x'00' AS BLOB)", "content"},

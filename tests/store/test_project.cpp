@@ -272,6 +272,30 @@ TEST_CASE("A folder that is taken, empty, or no project is told") {
   CHECK(e.open().status().samples == 60);
 }
 
+TEST_CASE("Images can move, settings can change, and the record still holds") {
+  StoreWorld w;
+  w.settings.application = "first";
+  w.create();
+  store::Project project = w.open();
+  CHECK(project.data_folders().at(0) == "/nowhere");
+  project.move_data("/nowhere", "/elsewhere");
+  CHECK(project.dataset().root == "/elsewhere");
+  CHECK_THAT(refusal([&] { project.move_data("/nowhere", "/x"); }), ContainsSubstring("No data set"));
+  store::ProjectSettings settings = project.settings();
+  CHECK(settings.application == "first");
+  settings.budget = 7;
+  settings.application = "second";
+  project.change_settings(settings);
+  CHECK(project.query().picks.size() == 7);
+  settings.classes.push_back("third");
+  CHECK_THAT(refusal([&] { project.change_settings(settings); }), ContainsSubstring("stay as they are"));
+  CHECK(w.folder == project.folder());
+  CHECK(store::verify(w.folder).problems.empty());
+  store::OpenOptions look;
+  look.write = false;
+  CHECK(store::Project(w.folder, look).settings().application == "second");
+}
+
 TEST_CASE("Bad settings and bad answers are refused before anything changes") {
   StoreWorld w;
   store::ProjectSettings bad = w.settings;

@@ -176,6 +176,11 @@ class Project {
   /// Takes a sample out of everything from now on. The record names the models it has touched.
   void withdraw(std::span<const std::string> samples, const std::string& reason);
 
+  /// The images of a data set lie in another folder now; their names stay. throws ValueError: no data set
+  /// of the project lay in `from`
+  void move_data(const std::filesystem::path& from, const std::filesystem::path& to);
+  [[nodiscard]] std::vector<std::filesystem::path> data_folders() const;  ///< of all data sets, in order
+
   /// The open query, or a new one, from stored scores. Without a model, candidates are drawn at
   /// random. Only of the pool: the test set is not among what is looked at.
   /// throws ValueError: nobody left, or scores of the current model are missing (train first)
