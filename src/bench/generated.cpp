@@ -127,7 +127,7 @@ struct Entry {
 constexpr Entry kTasks[] = {
     {{"noise_cluster", "a cluster between all classes with the labels of a coin traps uncertainty"},
      noise_cluster},
-    {{"thin_boundary", "thirty wide directions that mean nothing trap pure diversity"},
+    {{"thin_boundary", "one direction decides, thirty wide ones mean nothing: doubt pays"},
      thin_boundary},
     {{"rare_clusters", "ten unequal classes of three clusters each reward coverage"},
      rare_clusters},
