@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
     });
     add_models_command(app, [argv] { become_torch_program(argv); });
     add_report_command(app);
+    add_bench_command(app);
     add_phantom_command(app);
 #if AIFT_WITH_STORE
     add_project_commands(app);

@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include <aift/core/error.hpp>
+#include <aift/core/executor.hpp>
 #include <aift/io/atomic_file.hpp>
 #include <aift/io/csv.hpp>
 #include <aift/io/dataset.hpp>
@@ -208,7 +209,10 @@ void run_to_end(const RunArguments& arguments, bool& begun) {
   KeepingOracle oracle(data.labels, source);
   nn::FineTuneTrainer trainer(recipe);
 
+  ThreadExecutor executor(static_cast<int>(config.threads));
+
   LearnerOptions options;
+  options.executor = &executor;
   if (new_run) options.unreadable = find_bad_images(data, source, config, progress);
   options.data = &data;
   options.source = &source;
