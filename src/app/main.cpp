@@ -19,5 +19,6 @@ int main(int argc, char** argv) {
     add_models_command(app, [argv] { become_torch_program(argv); });
     add_report_command(app);
     add_phantom_command(app);
+    add_ct_command(app);
   });
 }
