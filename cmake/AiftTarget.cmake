@@ -23,6 +23,9 @@ function(aift_target_defaults target)
                            -fno-sanitize-recover=all)
     target_link_options(${target} PRIVATE -fsanitize=${_sanitizers})
   endif()
+  if(AIFT_FUZZ)  # tests/fuzz: what libFuzzer steers by
+    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
+  endif()
 endfunction()
 
 # aift_precompile_torch(target): <torch/torch.h> as a precompiled header (it costs 25 s per source

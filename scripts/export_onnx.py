@@ -105,6 +105,38 @@ def build(architecture, classes, size, rectified):
     return network, head
 
 
+def fix_pools(module):
+    """Replaces adaptive pooling, which ONNX has only for sizes that divide each other, by products with
+    matrices of averages: bin i of n averages the rows floor(i size / n) to ceil((i + 1) size / n) - 1."""
+    import torch
+
+    def averages(size, bins):
+        matrix = torch.zeros(bins, size)
+        for i in range(bins):
+            first, last = i * size // bins, -(-(i + 1) * size // bins)
+            matrix[i, first:last] = 1 / (last - first)
+        return matrix
+
+    class Pool(torch.nn.Module):
+        def __init__(self, bins):
+            super().__init__()
+            self.bins = bins
+
+        def forward(self, x):
+            height, width = (int(length) for length in x.shape[2:])
+            if (height, width) == self.bins:
+                return x
+            return averages(height, self.bins[0]) @ x @ averages(width, self.bins[1]).T
+
+    for name, child in module.named_children():
+        if isinstance(child, torch.nn.AdaptiveAvgPool2d):
+            bins = child.output_size if isinstance(child.output_size, tuple) else (child.output_size,) * 2
+            if bins != (1, 1):
+                setattr(module, name, Pool(bins))
+        else:
+            fix_pools(child)
+
+
 def rebuild(path):
     """A module that gives (logits, features) of normalised patches, and the metadata of the file."""
     import torch
@@ -128,6 +160,8 @@ def rebuild(path):
     missing = [name for name in missing if not name.endswith("num_batches_tracked")]
     if missing or unexpected:
         raise Refused(f"Tensor '{(missing + unexpected)[0]}' of {path} does not fit {architecture}.")
+
+    fix_pools(network)
 
     class Both(torch.nn.Module):
         def __init__(self):

@@ -88,6 +88,16 @@ def slug(name: str) -> str:
     return "".join(c if c.isalnum() else "_" for c in name).strip("_")
 
 
+def read_points(path: str) -> dict[tuple[str, int], list[tuple[int, float]]]:
+    """Curves of a file that an earlier study wrote as curves.csv."""
+    curves: dict[tuple[str, int], list[tuple[int, float]]] = {}
+    with open(path, encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            curves.setdefault((row["row"], int(row["seed"])), []).append(
+                (int(row["labels"]), float(row["auc"])))
+    return curves
+
+
 def folder_of(arguments, name: str, seed: int) -> pathlib.Path:
     return arguments.out / f"seed{seed}" / slug(name)
 
@@ -100,7 +110,7 @@ def finished(arguments, name: str, seed: int) -> bool:
 
 def run_one(arguments, name: str, seed: int) -> str:
     folder = folder_of(arguments, name, seed)
-    if finished(arguments, name, seed):
+    if (name, seed) in arguments.earlier or finished(arguments, name, seed):
         return f"{folder}: finished before"
     command = [str(arguments.program), "run", "--out", str(folder)]
     if (folder / "state.json").is_file():
@@ -171,7 +181,11 @@ def summarise(arguments) -> str:
     for seed in arguments.seeds:
         if finished(arguments, FULL, seed):
             full[seed] = read_curve(folder_of(arguments, FULL, seed))[-1]
+        elif (FULL, seed) in arguments.earlier:
+            full[seed] = arguments.earlier[FULL, seed][-1]
         for name in arguments.rows:
+            if (name, seed) in arguments.earlier:
+                curves[name, seed] = arguments.earlier[name, seed]
             if finished(arguments, name, seed):
                 folder = folder_of(arguments, name, seed)
                 curves[name, seed] = read_curve(folder)
@@ -200,10 +214,11 @@ def summarise(arguments) -> str:
         differences = [area(curves[name, s]) - area(curves[base, s]) for s in paired]
         ends = [curves[name, s][-1][1] - curves[base, s][-1][1] for s in paired]
         compared = name != base and paired
+        times = [seconds[name, s] for s in seeds if (name, s) in seconds]
         means.append([name, str(len(seeds)), *points, f"{statistics.fmean(areas):.4f}",
                       interval(differences) if compared else "",
                       interval(ends) if compared else "",
-                      f"{statistics.fmean(seconds[name, s] for s in seeds):.0f}"])
+                      f"{statistics.fmean(times):.0f}" if times else ""])
         reached = {s: labels_to_reach(curves[name, s], full[s][1] - TOLERANCE)
                    for s in seeds if s in full}
         def shown(value: float) -> str:
@@ -213,7 +228,7 @@ def summarise(arguments) -> str:
                                  for s in arguments.seeds] +
                        [shown(reached[s]) if s in reached else "" for s in arguments.seeds] + [median])
         records += [[name, s, area(curves[name, s]), curves[name, s][-1][1], reached.get(s, ""),
-                     seconds[name, s]] for s in seeds]
+                     seconds.get((name, s), "")] for s in seeds]
     with (arguments.out / "summary.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["row", "seed", "area", "final_auc", "labels_to_full_minus_0.02",
@@ -248,6 +263,9 @@ def main() -> int:
     parser.add_argument("--views", type=int, default=4)
     parser.add_argument("--threads", type=int, default=1, help="of one run")
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time")
+    parser.add_argument("--earlier", type=read_points, default={}, metavar="CURVES.csv",
+                        help="points of runs of the same protocol that are not repeated; their times "
+                             "are not known")
     parser.add_argument("--summary", action="store_true", help="compare what is there, run nothing")
     parser.add_argument("--extra", nargs=argparse.REMAINDER, default=[],
                         help="further options of `aift run`, last")

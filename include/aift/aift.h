@@ -268,6 +268,94 @@ AIFT_API aift_status aift_select(aift_context* context, const aift_selector* sel
                                  const aift_pool* pool, int64_t budget, int64_t round,
                                  aift_result** out);
 
+/* ------------------------------------------------------------------------- tensors from DLPack */
+
+/**
+ * Fills `out` from a DLTensor of any framework (the member dl_tensor of a DLManagedTensor or a
+ * DLManagedTensorVersioned), nothing is copied. The tensor stays its owner's and must outlive every use
+ * of `out`; so must `offsets`.
+ *
+ * dl_tensor  DLTensor*: [N, q, K], or with offsets [rows, K]; float64, float32, float16 or bfloat16, C
+ *            order without gaps, in host memory
+ * offsets    candidates + 1 row numbers, or NULL with candidates ignored
+ * kind       AIFT_PROBABILITIES or AIFT_LOGITS
+ */
+AIFT_API aift_status aift_predictions_from_dlpack(const void* dl_tensor, int32_t kind,
+                                                  const int64_t* offsets, int64_t candidates,
+                                                  aift_predictions* out);
+
+/* ------------------------------------------------------------------------------- device memory
+ *
+ * The same scores, bit for bit, of predictions that lie in the memory of a CUDA device, on the caller's
+ * stream. Nothing synchronises, allocates or uses another stream, except aift_device_check. A library
+ * that was built without CUDA has these functions too; they give AIFT_DEVICE.
+ */
+
+/** 1: built with CUDA; whether there is a device, a call says. 0: built without. */
+AIFT_API int32_t aift_has_cuda(void);
+
+/** Predictions in device memory, as aift_predictions otherwise. */
+typedef struct aift_device_predictions {
+  size_t struct_size;      ///< sizeof(aift_device_predictions)
+  const void* values;      ///< device memory, row-major
+  const int64_t* offsets;  ///< device memory, when ragged: candidates + 1 row numbers; else null
+  int64_t candidates;      ///< N
+  int64_t classes;         ///< K >= 2
+  int64_t patches;         ///< q when dense
+  int64_t rows;            ///< rows behind `values` when ragged
+  int64_t most_patches;    ///< when ragged: upper bound of a candidate's patches
+  int32_t dtype;           ///< AIFT_F64, ...
+  int32_t kind;            ///< AIFT_PROBABILITIES or AIFT_LOGITS
+} aift_device_predictions;
+
+/** Where scores go: device memory; NULL: not wanted, except `score`. */
+typedef struct aift_device_scores {
+  size_t struct_size;  ///< sizeof(aift_device_scores)
+  double* score;       ///< [N]
+  double* entropy;     ///< [N], nats
+  double* diversity;   ///< [N], nats
+  int32_t* dominant;   ///< [N]
+  double* mean_probabilities;  ///< [N, K], of the kept patches
+} aift_device_scores;
+
+/** Everything 0, struct_size set. */
+AIFT_API void aift_device_predictions_init(aift_device_predictions* predictions);
+/// The same.
+AIFT_API void aift_device_scores_init(aift_device_scores* scores);
+
+/** Bytes of device memory, aligned to 256, that aift_device_score needs. */
+AIFT_API aift_status aift_device_score_workspace(const aift_device_predictions* predictions,
+                                                 const aift_score_options* options, size_t* out);
+/** Queues "nothing was refused" into a word of device memory. stream: a cudaStream_t. */
+AIFT_API aift_status aift_device_status_reset(uint64_t* status, void* stream);
+/**
+ * Queues the scores of aift_score. The first candidate that would be refused is written into `status`;
+ * what was computed is then of no use.
+ *
+ * first_candidate  number of candidate 0 in the pool
+ */
+AIFT_API aift_status aift_device_score(const aift_device_predictions* predictions, const char* score,
+                                       const aift_score_options* options,
+                                       const aift_device_scores* out, uint64_t* status,
+                                       void* workspace, size_t workspace_bytes, void* stream,
+                                       int64_t first_candidate);
+/** Waits for the stream; AIFT_VALUE or AIFT_SHAPE when a candidate was refused, which is named. */
+AIFT_API aift_status aift_device_check(const uint64_t* status,
+                                       const aift_device_predictions* predictions,
+                                       const aift_score_options* options, int64_t first_candidate,
+                                       void* stream);
+/** Bytes of workspace, aligned to 256, for aift_device_top_b. */
+AIFT_API aift_status aift_device_top_b_workspace(int64_t count, int64_t budget, size_t* out);
+/**
+ * Queues aift_top_b over scores in device memory.
+ *
+ * indices  [budget] device memory; -1 behind the last when there are fewer scores
+ * best     [budget] device memory, or NULL
+ */
+AIFT_API aift_status aift_device_top_b(const double* scores, int64_t count, int64_t budget,
+                                       int64_t* indices, double* best, uint64_t* status,
+                                       void* workspace, size_t workspace_bytes, void* stream);
+
 #ifdef __cplusplus
 } /* extern "C" */
 #endif

@@ -33,6 +33,8 @@ void add_run_command(CLI::App& app, std::function<void(const RunArguments&)> wor
 void add_models_command(CLI::App& app, std::function<void()> list);
 /// aift report: one HTML file from one or several run folders.
 void add_report_command(CLI::App& app);
+/// aift bench: compares selectors on tasks and seeds.
+void add_bench_command(CLI::App& app);
 
 /// aift phantom: writes generated data.
 void add_phantom_command(CLI::App& app);

@@ -5,6 +5,9 @@
 #include "src/app/commands.hpp"
 #include "src/app/other_program.hpp"
 #include "src/app/program.hpp"
+#if AIFT_WITH_STORE
+#include "src/app/project.hpp"
+#endif
 #include "src/app/run_command.hpp"
 
 int main(int argc, char** argv) {
@@ -18,7 +21,12 @@ int main(int argc, char** argv) {
     });
     add_models_command(app, [argv] { become_torch_program(argv); });
     add_report_command(app);
+    add_bench_command(app);
     add_phantom_command(app);
     add_ct_command(app);
+#if AIFT_WITH_STORE
+    add_project_commands(app);
+    add_train_command(app, [argv](const TrainArguments&) { become_torch_program(argv); });
+#endif
   });
 }

@@ -40,11 +40,7 @@ RunConfig configuration(const RunArguments& arguments) {
   return config;
 }
 
-void add_run_command(CLI::App& app, std::function<void(const RunArguments&)> work) {
-  auto* command = app.add_subcommand(
-      "run",
-      "The whole loop: score, ask, fine-tune, test, round by round, from a labelled data set");
-  auto arguments = std::make_shared<RunArguments>();
+void add_config_options(CLI::App* command, const std::shared_ptr<RunArguments>& arguments) {
   const RunConfig defaults;
 
   const auto add = [&]<class T>(const std::string& name, T RunConfig::*member,
@@ -225,8 +221,16 @@ void add_run_command(CLI::App& app, std::function<void(const RunArguments&)> wor
       ->group(group);
   add("--batch", &RunConfig::batch, "Patches per forward pass", "N")->group(group);
   add("--test-views", &RunConfig::test_views, "Views per test image, averaged", "N")->group(group);
+}
 
-  group = "Where to";
+void add_run_command(CLI::App& app, std::function<void(const RunArguments&)> work) {
+  auto* command = app.add_subcommand(
+      "run",
+      "The whole loop: score, ask, fine-tune, test, round by round, from a labelled data set");
+  auto arguments = std::make_shared<RunArguments>();
+  add_config_options(command, arguments);
+
+  const char* group = "Where to";
   command->add_option("--out", arguments->out, "Folder of the run, new or empty")
       ->required()
       ->type_name("FOLDER")

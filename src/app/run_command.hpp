@@ -2,8 +2,11 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
+
+#include <CLI/CLI.hpp>
 
 #include "src/app/run_config.hpp"
 
@@ -22,5 +25,8 @@ struct RunArguments {
 /// Where the configuration starts, --config, the folder that is resumed, or the defaults, changed
 /// by the command line. throws ValueError, IoError: what is wrong in it by itself
 [[nodiscard]] RunConfig configuration(const RunArguments& arguments);
+
+/// The options of `aift run` that change its configuration, for a command that has some of them too.
+void add_config_options(CLI::App* command, const std::shared_ptr<RunArguments>& arguments);
 
 }  // namespace aift::app

@@ -406,16 +406,19 @@ std::string to_toml(const RunConfig& config) {
 }
 
 RunConfig read_run_config(const std::filesystem::path& file) {
-  const std::string text = io::read_text_file(file);
+  return parse_run_config(io::read_text_file(file), file.string());
+}
+
+RunConfig parse_run_config(std::string_view text, const std::string& name) {
   toml::table root;
   try {
-    root = toml::parse(text, file.string());
+    root = toml::parse(text, name);
   } catch (const toml::parse_error& error) {
-    throw IoError(fmt::format("{} is not TOML: line {}, {}.", file.string(),
-                              error.source().begin.line, error.description()));
+    throw IoError(fmt::format("{} is not TOML: line {}, {}.", name, error.source().begin.line,
+                              error.description()));
   }
   RunConfig config;
-  TomlReader reader(root, file.string());
+  TomlReader reader(root, name);
   visit(config, reader);
   reader.expect_all_known();
   return config;

@@ -110,6 +110,8 @@ struct RunConfig {
 /// Reads what to_toml wrote, or a file by hand: missing keys keep their defaults.
 /// throws IoError (cannot be read, not TOML with line), ValueError (unknown key, wrong type)
 [[nodiscard]] RunConfig read_run_config(const std::filesystem::path& file);
+/// The same of text; `name` is what messages call it.
+[[nodiscard]] RunConfig parse_run_config(std::string_view text, const std::string& name);
 
 /// `key=value` of --set and --train into a map. throws ValueError without '=' or key
 void set_option(OptionMap& options, std::string_view assignment);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cmath>
 #include <cstdio>
 #include <limits>
 #include <map>
@@ -19,6 +20,7 @@
 #include <aift/io/npy.hpp>
 #include <aift/io/numbers.hpp>
 #include <aift/score/pool.hpp>
+#include <aift/select/batch_rules.hpp>
 #include <aift/select/registry.hpp>
 
 #include "src/app/commands.hpp"
@@ -43,13 +45,16 @@ struct SelectArguments {
   std::uint64_t seed = 0;
   index_t round = 0;
   index_t threads = 0;
+  std::string costs;
+  BatchRules rules;
   std::string out = "-";
 };
 
-/// One whole number per candidate from a CSV with the columns candidate,<name>; candidates that the
-/// file leaves out keep what `values` holds.
-void read_column(const std::string& file, const std::string& name, index_t size, index_t lowest,
-                 index_t highest, std::vector<index_t>& values) {
+/// One value per candidate from a CSV with the columns candidate,<name>; candidates that the file
+/// leaves out keep what they have. take(candidate, text) says whether it could use the text.
+template <class Take>
+void read_column(const std::string& file, const std::string& name, index_t size,
+                 const std::string& wanted, const Take& take) {
   const io::CsvTable table = io::read_csv(file);
   const auto who = table.column("candidate");
   const auto what = table.column(name);
@@ -66,12 +71,22 @@ void read_column(const std::string& file, const std::string& name, index_t size,
                 *candidate);
     seen[at(*candidate)] = 1;
     if (row.fields[*what].empty()) continue;
-    const auto value = io::parse_integer(row.fields[*what]);
-    AIFT_EXPECT(value && *value >= lowest && *value <= highest, ValueError,
-                "{}, line {}: {} must be a whole number of at least {}; got \"{}\".", file,
-                row.line, name, lowest, row.fields[*what]);
-    values[at(*candidate)] = *value;
+    AIFT_EXPECT(take(*candidate, row.fields[*what]), ValueError,
+                "{}, line {}: {} must be {}; got \"{}\".", file, row.line, name, wanted,
+                row.fields[*what]);
   }
+}
+
+/// The same for whole numbers.
+void read_numbers(const std::string& file, const std::string& name, index_t size, index_t lowest,
+                  index_t highest, std::vector<index_t>& values) {
+  read_column(file, name, size, fmt::format("a whole number of at least {}", lowest),
+              [&](index_t candidate, const std::string& text) {
+                const auto value = io::parse_integer(text);
+                if (!value || *value < lowest || *value > highest) return false;
+                values[at(candidate)] = *value;
+                return true;
+              });
 }
 
 /// [N, q, K] in one file.
@@ -108,6 +123,7 @@ void check_files(const SelectArguments& arguments) {
   add("--features", arguments.features);
   add("--labels", arguments.labels);
   add("--groups", arguments.groups);
+  add("--costs", arguments.costs);
   const std::size_t inputs = files.size();
   if (arguments.out != "-") add("--out", arguments.out);
   expect_distinct_files(std::move(files), inputs);
@@ -166,8 +182,8 @@ void run_select(const SelectArguments& arguments) {
   }
   std::vector<index_t> column(at(pool.size), kUnlabelled);
   if (!arguments.labels.empty()) {
-    read_column(arguments.labels, "label", pool.size, kUnlabelled,
-                std::numeric_limits<label_t>::max(), column);
+    read_numbers(arguments.labels, "label", pool.size, kUnlabelled,
+                 std::numeric_limits<label_t>::max(), column);
   }
   std::vector<label_t> labels;
   for (const index_t label : column)
@@ -175,8 +191,8 @@ void run_select(const SelectArguments& arguments) {
   pool.labels = labels;
   std::vector<index_t> groups(at(pool.size), -1);
   if (!arguments.groups.empty()) {
-    read_column(arguments.groups, "group", pool.size, 0, std::numeric_limits<index_t>::max(),
-                groups);
+    read_numbers(arguments.groups, "group", pool.size, 0, std::numeric_limits<index_t>::max(),
+                 groups);
     for (index_t i = 0; i < pool.size; ++i) {
       AIFT_EXPECT(groups[at(i)] >= 0, ValueError, "{} gives candidate {} no group.",
                   arguments.groups, i);
@@ -184,16 +200,38 @@ void run_select(const SelectArguments& arguments) {
     pool.groups = groups;
   }
 
+  std::vector<double> costs;
+  if (!arguments.costs.empty()) {
+    costs.assign(at(pool.size), -1);
+    read_column(arguments.costs, "cost", pool.size, "a number of at least 0",
+                [&](index_t candidate, const std::string& text) {
+                  const auto value = io::parse_number(text);
+                  if (!value || !(*value >= 0) || !std::isfinite(*value)) return false;
+                  costs[at(candidate)] = *value;
+                  return true;
+                });
+    for (index_t i = 0; i < pool.size; ++i) {
+      AIFT_EXPECT(costs[at(i)] >= 0, ValueError, "{} gives candidate {} no cost.", arguments.costs,
+                  i);
+    }
+    pool.costs = costs;
+  }
+
   std::optional<io::AtomicFile> out;
   if (arguments.out != "-") out.emplace(arguments.out);
   const Selection picks =
-      selector->select(pool, arguments.budget,
-                       {.seed = arguments.seed, .round = arguments.round, .executor = &executor});
-  std::string text = "rank,candidate,score,reason\n";
+      select_batch(*selector, arguments.rules, pool, arguments.budget,
+                   {.seed = arguments.seed, .round = arguments.round, .executor = &executor});
+  const bool audits = arguments.rules.audit_share > 0;
+  std::string text =
+      audits ? "rank,candidate,score,reason,audit\n" : "rank,candidate,score,reason\n";
   for (index_t r = 0; r < picks.size(); ++r) {
-    text += fmt::format("{},{},{},{}\n", r, picks.indices[at(r)], io::shortest(picks.score[at(r)]),
-                        io::csv_field(picks.reason[at(r)]));
+    const std::string score = picks.score.empty() ? "" : io::shortest(picks.score[at(r)]);
+    text += fmt::format("{},{},{},{}{}\n", r, picks.indices[at(r)], score,
+                        io::csv_field(picks.reason[at(r)]),
+                        !audits ? "" : (picks.audit[at(r)] != 0 ? ",1" : ",0"));
   }
+  if (!picks.shortfall.empty()) fmt::print(stderr, "{}\n", picks.shortfall);
   if (out) {
     out->write(text);
     out->finish();
@@ -219,6 +257,14 @@ void add_select_command(CLI::App& app) {
       "CSV with the columns candidate,label; empty, -1 or left out: unlabelled", "FILE");
   add("--groups", arguments->groups, "CSV with the columns candidate,group (whole numbers)",
       "FILE");
+  add("--costs", arguments->costs, "CSV with the columns candidate,cost", "FILE");
+  add("--max-per-group", arguments->rules.max_per_group, "Of a group in the batch; 0: no rule",
+      "N");
+  add("--veto-similarity", arguments->rules.veto_similarity,
+      "Largest cosine between features of two of the batch; 1: no rule", "SHARE");
+  add("--max-cost", arguments->rules.max_cost, "Of the batch; 0: no rule", "COST");
+  add("--audit-share", arguments->rules.audit_share,
+      "Share of the batch that is drawn at random and marked", "SHARE");
   add("--selector", arguments->selector, "Strategy that picks, from the list below", "NAME")
       ->required();
   add("--set", arguments->settings, "An option of the selector, e.g. alpha=0.5", "KEY=VALUE");
@@ -229,7 +275,9 @@ void add_select_command(CLI::App& app) {
       ->capture_default_str();
   add("--out", arguments->out, "picks.csv; - for stdout", "FILE")->capture_default_str();
   std::string footer =
-      "The result has one line per pick, best first: rank,candidate,score,reason.\n\nSelectors:\n";
+      "The result has one line per pick, best first: rank,candidate,score,reason; with an audit "
+      "sample\n"
+      "also audit, 1 or 0.\n\nSelectors:\n";
   const SelectorRegistry registry = SelectorRegistry::with_builtin();
   for (const auto& entry : registry.entries()) {
     footer += fmt::format("  {:17} {}\n", entry.name, entry.summary);

@@ -31,6 +31,9 @@ PatchPredictions PatchPredictions::slice(index_t first, index_t count) const {
   if (offsets != nullptr) {
     part.offsets = offsets + first;
     part.rows = row_begin(first + count);
+    AIFT_EXPECT(part.rows <= rows, ShapeError,
+                "Offsets must not go beyond the {} rows; that behind candidate {} is {}.", rows,
+                first + count - 1, part.rows);
   } else {
     part.rows = count * patches;
     if (values != nullptr) {

@@ -885,7 +885,7 @@ struct ActiveLearner::Impl {
     }
     if (rules.max_cost > 0) view.costs = gather(o.data->costs, costs);
 
-    const Selection picked = select_batch(selector, rules, view, budget, {o.seed, record.round});
+    const Selection picked = select_batch(selector, rules, view, budget, {o.seed, record.round, o.executor});
     record.vetoed = picked.vetoed;
     record.shortfall = picked.shortfall;
     AIFT_EXPECT(picked.size() >= 1 || !picked.shortfall.empty(), ValueError,

@@ -39,7 +39,39 @@ class Draws {
   index_t next_ = 0;
 };
 
-Colon draw_colon(Draws& draw) {
+/// What a patient's pictures look like as a whole, each in [0, 1).
+enum Look { kPale, kBlue, kBright, kGloss, kLight, kTintRed, kTintBlue, kLooks };
+using Looks = std::array<double, kLooks>;
+
+/// Looks of all videos. Among those with a polyp and among those without each number is spread evenly
+/// over its range, so that the colour of a patient does not tell by chance.
+std::vector<Looks> draw_looks(std::uint64_t seed, const std::vector<bool>& has_polyp) {
+  std::vector<Looks> looks(has_polyp.size());
+  for (const bool polyp : {false, true}) {
+    std::vector<std::size_t> videos;
+    for (std::size_t v = 0; v < has_polyp.size(); ++v)
+      if (has_polyp[v] == polyp) videos.push_back(v);
+    for (std::size_t look = 0; look < kLooks; ++look) {
+      const KeyedRandom random(seed, Purpose::split, 1, look);
+      const auto key = [&](std::size_t v) {
+        return std::pair(random.bits(static_cast<index_t>(2 * v)), v);
+      };
+      std::sort(videos.begin(), videos.end(),
+                [&](std::size_t a, std::size_t b) { return key(a) < key(b); });
+      for (std::size_t k = 0; k < videos.size(); ++k) {
+        const double within = random.uniform(static_cast<index_t>(2 * videos[k] + 1));
+        looks[videos[k]][look] =
+            (static_cast<double>(k) + within) / static_cast<double>(videos.size());
+      }
+    }
+  }
+  return looks;
+}
+
+Colon draw_colon(Draws& draw, const Looks& looks) {
+  const auto look = [&](Look which, float low, float high) {
+    return low + (high - low) * static_cast<float>(looks[which]);
+  };
   Colon c;
   c.seed = draw.bits();
   for (int k = 0; k < 2; ++k) {
@@ -54,16 +86,16 @@ Colon draw_colon(Draws& draw) {
   c.fold_distance = draw.in(0.75F, 1.3F);
   c.fold_height = draw.in(0.18F, 0.42F);
   c.fold_width = draw.in(0.09F, 0.15F);
-  const float pale = draw.in(0.22F, 0.42F);  // green over red; blue follows it
-  c.wall = draw.in(0.8F, 1.05F) * Vec{0.85F, pale, pale * draw.in(0.62F, 0.95F)};
+  const float pale = look(kPale, 0.22F, 0.42F);  // green over red; blue follows it
+  c.wall = look(kBright, 0.8F, 1.05F) * Vec{0.85F, pale, pale * look(kBlue, 0.62F, 0.95F)};
   c.blood = {0.5F * c.wall.x, 0.28F * c.wall.y, 0.3F * c.wall.z};
   c.vessels = draw.in(0.25F, 0.9F);
   c.mottling = draw.in(0.1F, 0.3F);
-  c.gloss = draw.in(0.3F, 1.1F);
-  c.light = draw.in(0.8F, 1.2F);
+  c.gloss = look(kGloss, 0.3F, 1.1F);
+  c.light = look(kLight, 0.8F, 1.2F);
   c.sensor_noise = draw.in(0.006F, 0.025F);
   c.dark_corners = draw.in(0.1F, 0.6F);
-  c.tint = {draw.in(0.92F, 1.08F), 1, draw.in(0.88F, 1.15F)};
+  c.tint = {look(kTintRed, 0.92F, 1.08F), 1, look(kTintBlue, 0.88F, 1.15F)};
   return c;
 }
 
@@ -177,10 +209,10 @@ struct Sequence {
   Vec smear{};
 };
 
-Sequence draw_sequence(const ColonoscopyOptions& options, index_t video, index_t number,
-                       index_t frames, bool with_polyp) {
+Sequence draw_sequence(const ColonoscopyOptions& options, const Looks& looks, index_t video,
+                       index_t number, index_t frames, bool with_polyp) {
   Draws patient(KeyedRandom(options.seed, Purpose::scoring, 0, static_cast<std::uint64_t>(video)));
-  const Colon colon = draw_colon(patient);
+  const Colon colon = draw_colon(patient, looks);
   const auto id = static_cast<std::uint64_t>(video * 100'000 + number + 1);
   Sequence best{colon, {}, Flight(patient), frames, Quality::clear, 0, 0, 0, {}};
   float most = -1;
@@ -259,6 +291,10 @@ ColonoscopyResult write_colonoscopy(const std::filesystem::path& out,
       static_cast<std::size_t>(std::llround(options.positives * static_cast<double>(sequences)));
   for (std::size_t k = 0; k < chosen; ++k)
     with_polyp[static_cast<std::size_t>(order[k])] = 1;
+  std::vector<bool> has_polyp(static_cast<std::size_t>(options.videos));
+  for (std::size_t k = 0; k < chosen; ++k)
+    has_polyp[static_cast<std::size_t>(order[k] / per_video)] = true;
+  const std::vector<Looks> looks = draw_looks(options.seed, has_polyp);
 
   std::vector<Frame> frames(static_cast<std::size_t>(options.videos * options.frames));
   const auto path_of = [](index_t video, index_t frame) {
@@ -268,8 +304,8 @@ ColonoscopyResult write_colonoscopy(const std::filesystem::path& out,
     const index_t video = sequence / per_video, number = sequence % per_video;
     const index_t first = number * kSequence;
     const index_t count = std::min(kSequence, options.frames - first);
-    const Sequence s = draw_sequence(options, video, number, count,
-                                     with_polyp[static_cast<std::size_t>(sequence)] != 0);
+    const Sequence s = draw_sequence(options, looks[static_cast<std::size_t>(video)], video, number,
+                                     count, with_polyp[static_cast<std::size_t>(sequence)] != 0);
     const ColonScene scene(s.colon, s.polyp);
     for (index_t k = 0; k < count; ++k) {
       const bool bad = k >= s.bad_first && k < s.bad_last;

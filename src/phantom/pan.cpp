@@ -121,6 +121,47 @@ std::optional<Path> draw_path(const PanOptions& options, std::uint64_t id, index
   return std::nullopt;
 }
 
+/// Where a window can move over a source.
+struct Room {
+  std::optional<Path> lesion;  // over the lesion
+  std::optional<Path> rest;    // beside it, for the other frames of a group with the lesion
+  std::optional<Path> clear;   // beside it, or anywhere where there is none, for all frames
+};
+
+/// Which groups show their lesion: of those that can, the first ones, so many that the share of
+/// positive frames comes as near as it can to what is asked for.
+std::vector<bool> choose_lesions(const PanOptions& options, index_t lesion_frames,
+                                 const std::vector<Room>& rooms) {
+  index_t frames = 0;
+  for (const Room& room : rooms)
+    frames += room.clear ? options.frames : 0;
+  index_t positives = 0;
+  const auto distance = [&] {
+    return frames == 0 ? 1.0
+                       : std::abs(static_cast<double>(positives) / static_cast<double>(frames) -
+                                  options.positives);
+  };
+  std::vector<bool> chosen(rooms.size());
+  double nearest = distance();
+  std::size_t best = 0;
+  std::vector<std::size_t> able;
+  for (std::size_t g = 0; g < rooms.size(); ++g) {
+    const Room& room = rooms[g];
+    if (!room.lesion) continue;
+    able.push_back(g);
+    positives += lesion_frames;
+    frames += lesion_frames + (room.rest ? options.frames - lesion_frames : 0) -
+              (room.clear ? options.frames : 0);
+    if (distance() < nearest) {
+      nearest = distance();
+      best = able.size();
+    }
+  }
+  for (std::size_t n = 0; n < best; ++n)
+    chosen[able[n]] = true;
+  return chosen;
+}
+
 PatchPlan plan_of(const Pose& pose, double width, double height, double brightness) {
   PatchPlan plan;
   const double c = std::cos(pose.angle) * pose.side, s = std::sin(pose.angle) * pose.side;
@@ -228,12 +269,49 @@ PanResult write_pan(const std::filesystem::path& from, const std::filesystem::pa
     sources.resize(static_cast<std::size_t>(options.sources));
   }
 
-  const auto lesion_groups = static_cast<std::size_t>(
-      std::llround(std::min(1.0, 2 * options.positives) * static_cast<double>(sources.size())));
   const index_t lesion_frames =
       options.positives >= 0.5
           ? std::llround(options.positives * static_cast<double>(options.frames))
           : (options.frames + 1) / 2;
+  InlineExecutor inline_executor;
+  Executor& runner = executor != nullptr ? *executor : inline_executor;
+  constexpr std::size_t kStep = 16;
+  const auto total = static_cast<index_t>(2 * sources.size());
+  const auto for_sources = [&](index_t before, auto&& body) {
+    for (std::size_t first = 0; first < sources.size(); first += kStep) {
+      const std::size_t count = std::min(kStep, sources.size() - first);
+      runner.run(static_cast<index_t>(count),
+                 [&](index_t k, int) { body(first + static_cast<std::size_t>(k)); });
+      if (progress != nullptr) {
+        progress->report("pan", before + static_cast<index_t>(first + count), total);
+        throw_if_cancelled(*progress);
+      }
+    }
+  };
+
+  // Where a window can move, before it is decided which groups show their lesion.
+  std::vector<Room> rooms(sources.size());
+  for_sources(0, [&](std::size_t g) {
+    const auto i = static_cast<std::size_t>(sources[g]);
+    const Image source = io::decode_image(data.file(sources[g]));
+    const auto path = [&](index_t number, index_t frames, auto&& passes) {
+      return frames == 0
+                 ? std::nullopt
+                 : draw_path(options, data.ids[i], number, static_cast<double>(source.width),
+                             static_cast<double>(source.height), frames, passes);
+    };
+    if (boxes.empty() || !boxes[i]) {
+      rooms[g].clear = path(0, options.frames, [](const Pose&) { return true; });
+      return;
+    }
+    const auto beside = [&](const Pose& pose) { return hides(pose, *boxes[i]); };
+    rooms[g].lesion =
+        path(1, lesion_frames, [&](const Pose& pose) { return shows(pose, *boxes[i]); });
+    rooms[g].rest = path(2, options.frames - lesion_frames, beside);
+    rooms[g].clear = path(2, options.frames, beside);
+  });
+  const std::vector<bool> with_lesion = choose_lesions(options, lesion_frames, rooms);
+
   struct Group {
     std::vector<bool> positive;  // per frame
   };
@@ -241,21 +319,17 @@ PanResult write_pan(const std::filesystem::path& from, const std::filesystem::pa
   const auto path_of = [&](std::size_t g, index_t k) {
     return fmt::format("frames/s{:05}/{:04}.jpg", g, k);
   };
-
-  const auto make = [&](std::size_t g) {
+  for_sources(total / 2, [&](std::size_t g) {
     const auto i = static_cast<std::size_t>(sources[g]);
+    const Room& room = rooms[g];
+    if (!room.lesion && !room.clear) return;
     const Image source = io::decode_image(data.file(sources[g]));
-    const auto width = static_cast<double>(source.width);
-    const auto height = static_cast<double>(source.height);
-    const std::optional<Box> box = boxes.empty() ? std::nullopt : boxes[i];
     const KeyedRandom look(options.seed, Purpose::scoring, 7, data.ids[i]);
     const double blur = look.uniform(0, 0, 0.5 / static_cast<double>(options.frames));
     const double light = look.uniform(1, -0.03, 0.03), drift = look.uniform(2, -0.03, 0.03);
 
     index_t written = 0;
-    const auto sequence = [&](index_t number, index_t frames, bool positive, auto&& passes) {
-      if (frames == 0) return;
-      const auto path = draw_path(options, data.ids[i], number, width, height, frames, passes);
+    const auto sequence = [&](const std::optional<Path>& path, index_t frames, bool positive) {
       if (!path) return;
       for (index_t k = 0; k < frames; ++k, ++written) {
         const double t = frames > 1 ? static_cast<double>(k) / static_cast<double>(frames - 1) : 0;
@@ -266,35 +340,19 @@ PanResult write_pan(const std::filesystem::path& from, const std::filesystem::pa
         groups[g].positive.push_back(positive);
       }
     };
-    if (!box) {
-      sequence(0, options.frames, false, [](const Pose&) { return true; });
+    if (!with_lesion[g]) {
+      sequence(room.clear, options.frames, false);
       return;
     }
-    const index_t with = g < lesion_groups ? lesion_frames : 0;
     const bool lesion_first = look.uniform(3) < 0.5;
     for (int part = 0; part < 2; ++part) {
       if ((part == 0) == lesion_first) {
-        sequence(1, with, true, [&](const Pose& pose) { return shows(pose, *box); });
+        sequence(room.lesion, lesion_frames, true);
       } else {
-        sequence(2, options.frames - with, false,
-                 [&](const Pose& pose) { return hides(pose, *box); });
+        sequence(room.rest, options.frames - lesion_frames, false);
       }
     }
-  };
-
-  InlineExecutor inline_executor;
-  Executor& runner = executor != nullptr ? *executor : inline_executor;
-  constexpr std::size_t kStep = 16;
-  for (std::size_t first = 0; first < sources.size(); first += kStep) {
-    const std::size_t count = std::min(kStep, sources.size() - first);
-    runner.run(static_cast<index_t>(count),
-               [&](index_t k, int) { make(first + static_cast<std::size_t>(k)); });
-    if (progress != nullptr) {
-      progress->report("pan", static_cast<index_t>(first + count),
-                       static_cast<index_t>(sources.size()));
-      throw_if_cancelled(*progress);
-    }
-  }
+  });
 
   PanResult result;
   std::vector<std::vector<std::string>> manifest = {{"path", "label", "group", "frame"}};

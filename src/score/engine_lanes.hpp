@@ -41,15 +41,13 @@ struct Across {
   V* stage;            // [q, K] inputs
   V* p;                // [q, K] probabilities from logits
   V* v;                // [q, K] logarithms, or w
-  V* base;             // [q] entropies, from logits
   V* largest;          // [q] confidences
   V* network;          // [q]
-  V* patch;            // [q] entropies, where they are asked for
+  V* patch;            // [q] entropies
   V* total;            // [K] of every class over all patches
   V* class_a;          // [K]
   V* class_b;          // [K]
   V* block_a;          // [K]
-  V* block_b;          // [K]
   T* column;           // [q]
   T* copy;             // [q]
   std::int32_t* kept;  // [kLanes, q] ascending
@@ -73,7 +71,6 @@ inline void carve_across(Carver& carver, const Job& job, Across<S>& s) {
   carver.take(s.stage, q * k);
   carver.take(s.p, logits ? q * k : 0);
   carver.take(s.v, q * k);
-  carver.take(s.base, q);
   carver.take(s.largest, q);
   carver.take(s.network, q);
   carver.take(s.patch, q);
@@ -81,7 +78,6 @@ inline void carve_across(Carver& carver, const Job& job, Across<S>& s) {
   carver.take(s.class_a, k);
   carver.take(s.class_b, k);
   carver.take(s.block_a, k);
-  carver.take(s.block_b, k);
   carver.take(s.column, q);
   carver.take(s.copy, q);
   carver.take(s.kept, q * S::kLanes);
@@ -127,6 +123,32 @@ struct Sums {
   typename S::Real least;  // smallest probability
 };
 
+/// Patches that walk through the arithmetic together where there are many: chains of operations that
+/// do not wait for each other, and one visit to the running sums of a class for all of them.
+inline constexpr int kTogether = 4;
+
+/// body(patches, j) for the patches [first, last), as many at a time as kTogether.
+template <class Body>
+AIFT_MATH void walk_patches(index_t first, index_t last, const Body& body) {
+  index_t j = first;
+  for (; j + kTogether <= last; j += kTogether)
+    body(std::integral_constant<int, kTogether>{}, j);
+  for (; j < last; ++j)
+    body(std::integral_constant<int, 1>{}, j);
+}
+
+/// add_tree over classes for each of several patches: partial[0] holds the sums.
+template <class V, int kPatches>
+AIFT_MATH void add_trees(V (*partial)[kPatches], index_t classes) {
+  for (index_t stride = math::class_width(classes) / 2; stride > 0; stride /= 2) {
+    for (index_t a = 0; a < stride && a + stride < classes; ++a) {
+#pragma GCC unroll 4
+      for (int g = 0; g < kPatches; ++g)
+        partial[a][g] += partial[a + stride][g];
+    }
+  }
+}
+
 /// Class sums over all patches in s.total (math/sum.hpp), checks of probabilities.
 template <class S, int kTwo>
 inline void survey_rows(const typename S::Real* p, index_t q, index_t all_classes,
@@ -165,46 +187,108 @@ inline void survey_rows(const typename S::Real* p, index_t q, index_t all_classe
     const index_t last = smaller(q, first + math::kPatchBlock);
     for (index_t k = 0; k < classes; ++k)
       s.block_a[k] = zero;
-    for (index_t j = first; j < last; ++j) {
-      const V* row = p + j * classes;
-      V partial[kAcrossClasses];
+    walk_patches(first, last, [&]<int kPatches>(std::integral_constant<int, kPatches>, index_t j) {
+      const V* const rows = p + j * classes;
+      V partial[kAcrossClasses][kPatches];
       for (index_t k = 0; k < classes; ++k) {
-        const V x = row[k];
-        s.block_a[k] += x;
-        partial[k] = x;
-        sums.least = S::min(sums.least, x);
+        V block = s.block_a[k];
+#pragma GCC unroll 4
+        for (int g = 0; g < kPatches; ++g) {
+          const V x = rows[g * classes + k];
+          block += x;
+          partial[k][g] = x;
+          sums.least = S::min(sums.least, x);
+        }
+        s.block_a[k] = block;
       }
-      sums.bad |= ~(S::magnitude(add_tree(partial, classes) - one) <= limit);
-    }
+      add_trees<V, kPatches>(partial, classes);
+      for (int g = 0; g < kPatches; ++g)
+        sums.bad |= ~(S::magnitude(partial[0][g] - one) <= limit);
+    });
     for (index_t k = 0; k < classes; ++k)
       s.total[k] += s.block_a[k];
   }
 }
 
-/// Entropies and the centred product of m patches; leaves mean_k P - P_0k in class_a. From logits
-/// `p`, s.v and s.base hold P, w and entropies; from probabilities s.v is written. kSurvey (of two
-/// classes): does what survey_rows does as well.
-template <class S, int kTwo, bool kLogits, bool kNormal, bool kSurvey>
-inline void score_rows(const typename S::Real* p, index_t m, index_t all_classes,
-                       const Terms<typename S::Scalar>& terms, bool patches_wanted, Across<S>& s,
-                       Sums<S>& sums) {
+/// From the sums of differences to the first patch in class_a (of P) and class_b (of V): their means,
+/// and the centred product of m patches.
+template <class S, int kTwo>
+inline void centred_product(const typename S::Real* p, index_t m, index_t all_classes, Across<S>& s,
+                            Sums<S>& sums) {
+  using T = typename S::Scalar;
+  using V = typename S::Real;
+  const index_t classes = kTwo != 0 ? 2 : all_classes;
+  const V zero = S::real(T{0});
+  const V share = S::real(T{1} / static_cast<T>(m));
+  const V* const v = s.v;
+  V* const a = s.class_a;
+  V* const b = s.class_b;
+  V total[kTwo != 0 ? 2 : kAcrossClasses];
+  for (index_t k = 0; k < classes; ++k) {
+    a[k] *= share;
+    b[k] *= share;
+    total[k] = zero;
+  }
+  for (index_t first = 0; first < m; first += math::kPatchBlock) {
+    const index_t last = smaller(m, first + math::kPatchBlock);
+    if constexpr (kTwo != 0) {
+      const V p0 = p[0];
+      const V p1 = p[1];
+      const V v0 = v[0];
+      const V v1 = v[1];
+      const V a0 = a[0];
+      const V a1 = a[1];
+      const V b0 = b[0];
+      const V b1 = b[1];
+      V block0 = zero;
+      V block1 = zero;
+      for (index_t j = first; j < last; ++j) {
+        block0 = S::fma((p[2 * j] - p0) - a0, (v[2 * j] - v0) - b0, block0);
+        block1 = S::fma((p[2 * j + 1] - p1) - a1, (v[2 * j + 1] - v1) - b1, block1);
+      }
+      total[0] += block0;
+      total[1] += block1;
+    } else {
+      for (index_t k = 0; k < classes; ++k) {
+        const V pk = p[k];
+        const V vk = v[k];
+        const V ak = a[k];
+        const V bk = b[k];
+        V block = zero;
+        for (index_t j = first; j < last; ++j)
+          block = S::fma((p[j * classes + k] - pk) - ak, (v[j * classes + k] - vk) - bk, block);
+        total[k] += block;
+      }
+    }
+  }
+  if constexpr (kTwo != 0) {
+    sums.product = (total[0] + total[1]) + zero;
+  } else {
+    for (index_t k = 0; k < classes; ++k)
+      total[k] += zero;
+    sums.product = add_tree(total, classes);
+  }
+}
+
+/// Logarithms (s.v), entropies (their sum; s.patch) and the sums of differences to the first patch
+/// of m patches with probabilities p. kSurvey: does what survey_rows does as well.
+template <class S, int kTwo, bool kNormal, bool kSurvey>
+inline void log_rows(const typename S::Real* p, index_t m, index_t all_classes,
+                     const Terms<typename S::Scalar>& terms, Across<S>& s, Sums<S>& sums) {
   using T = typename S::Scalar;
   using V = typename S::Real;
   const index_t classes = kTwo != 0 ? 2 : all_classes;
   const V zero = S::real(T{0});
   const V eps = S::real(terms.eps);
-  const V share = S::real(T{1} / static_cast<T>(m));
   V* const v = s.v;
   sums.entropy = zero;
+  for (index_t k = 0; k < classes; ++k)
+    s.class_a[k] = s.class_b[k] = zero;
   if constexpr (kTwo != 0) {
     const V p0 = p[0];
     const V p1 = p[1];
-    const V v0 = kLogits ? v[0] : log_of<S, kNormal>(p0, eps);
-    const V v1 = kLogits ? v[1] : log_of<S, kNormal>(p1, eps);
-    V a0 = zero;
-    V a1 = zero;
-    V b0 = zero;
-    V b1 = zero;
+    const V v0 = log_of<S, kNormal>(p0, eps);
+    const V v1 = log_of<S, kNormal>(p1, eps);
     V class0 = zero;
     V class1 = zero;
     for (index_t first = 0; first < m; first += math::kPatchBlock) {
@@ -225,14 +309,12 @@ inline void score_rows(const typename S::Real* p, index_t m, index_t all_classes
           class_block0 += x;
           class_block1 += y;
         }
-        const V lx = kLogits ? v[2 * j] : log_of<S, kNormal>(x, eps);
-        const V ly = kLogits ? v[2 * j + 1] : log_of<S, kNormal>(y, eps);
-        if constexpr (!kLogits) {
-          v[2 * j] = lx;
-          v[2 * j + 1] = ly;
-        }
-        const V e = kLogits ? s.base[j] : zero - (S::fma(x, lx, zero) + S::fma(y, ly, zero));
-        if (patches_wanted) s.patch[j] = e;
+        const V lx = log_of<S, kNormal>(x, eps);
+        const V ly = log_of<S, kNormal>(y, eps);
+        v[2 * j] = lx;
+        v[2 * j + 1] = ly;
+        const V e = zero - (S::fma(x, lx, zero) + S::fma(y, ly, zero));
+        s.patch[j] = e;
         entropy += e;
         block_a0 += x - p0;
         block_a1 += y - p1;
@@ -242,31 +324,11 @@ inline void score_rows(const typename S::Real* p, index_t m, index_t all_classes
       sums.entropy += entropy;
       class0 += class_block0;
       class1 += class_block1;
-      a0 += block_a0;
-      a1 += block_a1;
-      b0 += block_b0;
-      b1 += block_b1;
+      s.class_a[0] += block_a0;
+      s.class_a[1] += block_a1;
+      s.class_b[0] += block_b0;
+      s.class_b[1] += block_b1;
     }
-    a0 *= share;
-    a1 *= share;
-    b0 *= share;
-    b1 *= share;
-    s.class_a[0] = a0;
-    s.class_a[1] = a1;
-    V total0 = zero;
-    V total1 = zero;
-    for (index_t first = 0; first < m; first += math::kPatchBlock) {
-      const index_t last = smaller(m, first + math::kPatchBlock);
-      V block0 = zero;
-      V block1 = zero;
-      for (index_t j = first; j < last; ++j) {
-        block0 = S::fma((p[2 * j] - p0) - a0, (v[2 * j] - v0) - b0, block0);
-        block1 = S::fma((p[2 * j + 1] - p1) - a1, (v[2 * j + 1] - v1) - b1, block1);
-      }
-      total0 += block0;
-      total1 += block1;
-    }
-    sums.product = (total0 + total1) + zero;
     if constexpr (kSurvey) {
       s.total[0] = class0;
       s.total[1] = class1;
@@ -274,159 +336,266 @@ inline void score_rows(const typename S::Real* p, index_t m, index_t all_classes
     return;
   }
 
-  V* const a = s.class_a;
-  V* const b = s.class_b;
-  for (index_t k = 0; k < classes; ++k)
-    a[k] = b[k] = zero;
+  for (index_t k = 0; k < classes; ++k) {
+    v[k] = log_of<S, kNormal>(p[k], eps);  // the differences below are taken from the first patch
+    if constexpr (kSurvey) s.total[k] = zero;
+  }
   for (index_t first = 0; first < m; first += math::kPatchBlock) {
     const index_t last = smaller(m, first + math::kPatchBlock);
     V entropy = zero;
     V block_a[kAcrossClasses];
     V block_b[kAcrossClasses];
+    V block_total[kAcrossClasses];
     for (index_t k = 0; k < classes; ++k)
-      block_a[k] = block_b[k] = zero;
-    for (index_t j = first; j < last; ++j) {
-      const V* const row = p + j * classes;
+      block_a[k] = block_b[k] = block_total[k] = zero;
+    walk_patches(first, last, [&]<int kPatches>(std::integral_constant<int, kPatches>, index_t j) {
+      const V* const rows = p + j * classes;
       V* const values = v + j * classes;
-      if (!kLogits && j == 0) {  // the differences below are taken from the first patch
-        for (index_t k = 0; k < classes; ++k)
-          values[k] = log_of<S, kNormal>(row[k], eps);
-      }
-      V partial[kAcrossClasses];
+      V products[kAcrossClasses][kPatches];
+      V row_sums[kAcrossClasses][kPatches];
       for (index_t k = 0; k < classes; ++k) {
-        const V x = row[k];
-        V l;
-        if constexpr (kLogits) {
-          l = values[k];
-        } else {
-          l = log_of<S, kNormal>(x, eps);
-          values[k] = l;
+        const V p0 = p[k];
+        const V v0 = v[k];
+        V a = block_a[k];
+        V b = block_b[k];
+        V total = block_total[k];
+#pragma GCC unroll 4
+        for (int g = 0; g < kPatches; ++g) {
+          const V x = rows[g * classes + k];
+          const V l = log_of<S, kNormal>(x, eps);
+          values[g * classes + k] = l;
+          products[k][g] = S::fma(x, l, zero);
+          a += x - p0;
+          b += l - v0;
+          if constexpr (kSurvey) {
+            total += x;
+            row_sums[k][g] = x;
+            sums.least = S::min(sums.least, x);
+          }
         }
-        if constexpr (!kLogits) partial[k] = S::fma(x, l, zero);
-        block_a[k] += x - p[k];
-        block_b[k] += l - v[k];
+        block_a[k] = a;
+        block_b[k] = b;
+        block_total[k] = total;
       }
-      V e;
-      if constexpr (kLogits) {
-        e = s.base[j];
-      } else {
-        e = zero - add_tree(partial, classes);
+      add_trees<V, kPatches>(products, classes);
+      if constexpr (kSurvey) add_trees<V, kPatches>(row_sums, classes);
+#pragma GCC unroll 4
+      for (int g = 0; g < kPatches; ++g) {
+        const V e = zero - products[0][g];
+        s.patch[j + g] = e;
+        entropy += e;
+        if constexpr (kSurvey) {
+          sums.bad |= ~(S::magnitude(row_sums[0][g] - S::real(T{1})) <= S::real(terms.tolerance));
+        }
       }
-      if (patches_wanted) s.patch[j] = e;
-      entropy += e;
-    }
+    });
     sums.entropy += entropy;
     for (index_t k = 0; k < classes; ++k) {
-      a[k] += block_a[k];
-      b[k] += block_b[k];
+      s.class_a[k] += block_a[k];
+      s.class_b[k] += block_b[k];
+      if constexpr (kSurvey) s.total[k] += block_total[k];
     }
   }
-  V total[kAcrossClasses];
-  for (index_t k = 0; k < classes; ++k) {
-    a[k] *= share;
-    b[k] *= share;
-    total[k] = zero;
-  }
-  for (index_t first = 0; first < m; first += math::kPatchBlock) {
-    const index_t last = smaller(m, first + math::kPatchBlock);
-    for (index_t k = 0; k < classes; ++k) {
-      const V pk = p[k];
-      const V vk = v[k];
-      const V ak = a[k];
-      const V bk = b[k];
-      V block = zero;
-      for (index_t j = first; j < last; ++j)
-        block = S::fma((p[j * classes + k] - pk) - ak, (v[j * classes + k] - vk) - bk, block);
-      total[k] += block;
-    }
-  }
-  for (index_t k = 0; k < classes; ++k)
-    total[k] += zero;
-  sums.product = add_tree(total, classes);
 }
 
-/// P into s.p and w into s.v, from logits in s.stage. kEntropies: the entropies into s.base;
-/// kSurvey: class sums over all patches into s.total, as survey_rows.
-template <class S, int kTwo, bool kEntropies, bool kSurvey>
-inline void softmax_across(index_t q, index_t all_classes, Across<S>& s, Sums<S>& sums) {
+/// P into s.p, from the logits of two classes in s.stage. kEntropies: w into s.v, entropies (their
+/// sum; s.patch) and the sums of differences to the first patch; kSurvey: class sums into s.total.
+template <class S, bool kEntropies, bool kSurvey>
+inline void softmax_two(index_t q, Across<S>& s, Sums<S>& sums) {
   using T = typename S::Scalar;
   using V = typename S::Real;
   using Mask = typename S::Mask;
-  const index_t classes = kTwo != 0 ? 2 : all_classes;
   const V zero = S::real(T{0});
   const V one = S::real(T{1});
   const V floor = S::real(kFloor<T>);
   V finite = zero;  // NaN once a logit is infinite or NaN
-  if constexpr (kSurvey) {
-    for (index_t k = 0; k < classes; ++k)
-      s.total[k] = zero;
-  }
+  V p0 = zero;
+  V p1 = zero;
+  V w0 = zero;
+  V w1 = zero;
+  sums.entropy = zero;
+  for (int k = 0; k < 2; ++k)
+    s.total[k] = s.class_a[k] = s.class_b[k] = zero;
   for (index_t first = 0; first < q; first += math::kPatchBlock) {
     const index_t last = smaller(q, first + math::kPatchBlock);
-    V block[kTwo != 0 ? 2 : kAcrossClasses];
-    if constexpr (kSurvey) {
-      for (index_t k = 0; k < classes; ++k)
-        block[k] = zero;
-    }
-    for (index_t j = first; j < last; ++j) {
-      const V* const z = s.stage + j * classes;
-      V* const w = s.v + j * classes;
-      V* const p = s.p + j * classes;
-      if constexpr (kTwo != 0) {
+    V total0 = zero;
+    V total1 = zero;
+    V entropy = zero;
+    V a0 = zero;
+    V a1 = zero;
+    V b0 = zero;
+    V b1 = zero;
+    walk_patches(first, last, [&]<int kPatches>(std::integral_constant<int, kPatches>, index_t j) {
+      Mask second[kPatches];
+      V other[kPatches];
+      V r[kPatches];
+      V inverse[kPatches];
+      V e[kPatches];
+#pragma GCC unroll 4
+      for (int g = 0; g < kPatches; ++g) {
         // One of the two is the largest: w = 0 and E = 1; the other E is r.
-        const V x = z[0];
-        const V y = z[1];
+        const V x = s.stage[2 * (j + g)];
+        const V y = s.stage[2 * (j + g) + 1];
         finite = S::fma(x, zero, S::fma(y, zero, finite));
-        const Mask second = x < y;
-        const V other = S::max(S::select(second, x - y, y - x), floor);
-        const V r = math::exp_nonpositive_lane<S>(other);
-        const V inverse = one / (one + r);
-        const V small = r * inverse;
-        w[0] = S::select(second, other, zero);
-        w[1] = S::select(second, zero, other);
-        p[0] = S::select(second, small, inverse);
-        p[1] = S::select(second, inverse, small);
-        if constexpr (kEntropies) s.base[j] = S::fma(-(r * other), inverse, math::log1p_lane<S>(r));
-      } else {
-        V largest = z[0];
-        for (index_t k = 0; k < classes; ++k) {
-          const V x = z[k];
-          finite = S::fma(x, zero, finite);
-          largest = S::max(x, largest);
+        second[g] = x < y;
+        other[g] = S::max(S::select(second[g], x - y, y - x), floor);
+        r[g] = math::exp_nonpositive_lane<S>(other[g]);
+      }
+#pragma GCC unroll 4
+      for (int g = 0; g < kPatches; ++g) {
+        inverse[g] = one / (one + r[g]);
+        if constexpr (kEntropies)
+          e[g] = S::fma(-(r[g] * other[g]), inverse[g], math::log1p_lane<S>(r[g]));
+      }
+#pragma GCC unroll 4
+      for (int g = 0; g < kPatches; ++g) {
+        const V small = r[g] * inverse[g];
+        const V px = S::select(second[g], small, inverse[g]);
+        const V py = S::select(second[g], inverse[g], small);
+        s.p[2 * (j + g)] = px;
+        s.p[2 * (j + g) + 1] = py;
+        if constexpr (kSurvey) {
+          total0 += px;
+          total1 += py;
         }
-        V partial[kAcrossClasses];
-        V products[kAcrossClasses];
-        Mask found = zero < zero;
-        for (index_t k = 0; k < classes; ++k) {
-          const V x = S::max(z[k] - largest, floor);
-          const V e = math::exp_nonpositive_lane<S>(x);
-          const Mask top = ~found & (x == zero);  // the first of the largest: left out of r
-          found |= top;
-          w[k] = x;
-          p[k] = e;
-          partial[k] = S::select(top, zero, e);
-          if constexpr (kEntropies) products[k] = S::fma(e, x, zero);
-        }
-        const V r = add_tree(partial, classes);
-        const V inverse = one / (one + r);
-        for (index_t k = 0; k < classes; ++k)
-          p[k] *= inverse;
         if constexpr (kEntropies) {
-          const V product = add_tree(products, classes);
-          s.base[j] = S::fma(-product, inverse, math::log1p_lane<S>(r));
+          const V wx = S::select(second[g], other[g], zero);
+          const V wy = S::select(second[g], zero, other[g]);
+          s.v[2 * (j + g)] = wx;
+          s.v[2 * (j + g) + 1] = wy;
+          s.patch[j + g] = e[g];
+          entropy += e[g];
+          if (j + g == 0) {
+            p0 = px;
+            p1 = py;
+            w0 = wx;
+            w1 = wy;
+          }
+          a0 += px - p0;
+          a1 += py - p1;
+          b0 += wx - w0;
+          b1 += wy - w1;
         }
       }
-      if constexpr (kSurvey) {
-        for (index_t k = 0; k < classes; ++k)
-          block[k] += p[k];
+    });
+    s.total[0] += total0;
+    s.total[1] += total1;
+    sums.entropy += entropy;
+    s.class_a[0] += a0;
+    s.class_a[1] += a1;
+    s.class_b[0] += b0;
+    s.class_b[1] += b1;
+  }
+  sums.bad |= ~(finite == zero);
+}
+
+/// softmax_two for any number of classes.
+template <class S, bool kEntropies, bool kSurvey>
+inline void softmax_across(index_t q, index_t classes, Across<S>& s, Sums<S>& sums) {
+  using T = typename S::Scalar;
+  using V = typename S::Real;
+  using Mask = typename S::Mask;
+  const V zero = S::real(T{0});
+  const V one = S::real(T{1});
+  const V floor = S::real(kFloor<T>);
+  V finite = zero;  // NaN once a logit is infinite or NaN
+  sums.entropy = zero;
+  for (index_t k = 0; k < classes; ++k)
+    s.total[k] = s.class_a[k] = s.class_b[k] = zero;
+  for (index_t first = 0; first < q; first += math::kPatchBlock) {
+    const index_t last = smaller(q, first + math::kPatchBlock);
+    V inverse[math::kPatchBlock];
+    V entropy = zero;
+    walk_patches(first, last, [&]<int kPatches>(std::integral_constant<int, kPatches>, index_t j) {
+      const V* const z = s.stage + j * classes;
+      V* const p = s.p + j * classes;
+      V* const w = s.v + j * classes;
+      V largest[kPatches];
+      V poisoned[kPatches];
+      Mask found[kPatches];
+#pragma GCC unroll 4
+      for (int g = 0; g < kPatches; ++g) {
+        largest[g] = z[g * classes];
+        poisoned[g] = zero;
+        found[g] = zero < zero;
       }
-    }
-    if constexpr (kSurvey) {
-      for (index_t k = 0; k < classes; ++k)
-        s.total[k] += block[k];
+      for (index_t k = 0; k < classes; ++k) {
+#pragma GCC unroll 4
+        for (int g = 0; g < kPatches; ++g) {
+          const V x = z[g * classes + k];
+          poisoned[g] = S::fma(x, zero, poisoned[g]);
+          largest[g] = S::max(x, largest[g]);
+        }
+      }
+      V partial[kAcrossClasses][kPatches];
+      V products[kAcrossClasses][kPatches];
+      for (index_t k = 0; k < classes; ++k) {
+#pragma GCC unroll 4
+        for (int g = 0; g < kPatches; ++g) {
+          const V x = S::max(z[g * classes + k] - largest[g], floor);
+          const V e = math::exp_nonpositive_lane<S>(x);
+          const Mask top = ~found[g] & (x == zero);  // the first of the largest: left out of r
+          found[g] |= top;
+          p[g * classes + k] = e;
+          partial[k][g] = S::select(top, zero, e);
+          if constexpr (kEntropies) {
+            w[g * classes + k] = x;
+            products[k][g] = S::fma(e, x, zero);
+          }
+        }
+      }
+      add_trees<V, kPatches>(partial, classes);
+      if constexpr (kEntropies) add_trees<V, kPatches>(products, classes);
+#pragma GCC unroll 4
+      for (int g = 0; g < kPatches; ++g) {
+        const V r = partial[0][g];
+        const V share = one / (one + r);
+        finite += poisoned[g];
+        inverse[j + g - first] = share;
+        if constexpr (kEntropies) {
+          const V e = S::fma(-products[0][g], share, math::log1p_lane<S>(r));
+          s.patch[j + g] = e;
+          entropy += e;
+        }
+      }
+    });
+    sums.entropy += entropy;
+    for (index_t k = 0; k < classes; ++k) {
+      V* const p = s.p + k;
+      const V* const w = s.v + k;
+      if (first == 0) p[0] *= inverse[0];
+      const V p0 = p[0];
+      const V w0 = kEntropies ? w[0] : zero;
+      V total = first == 0 ? p0 : zero;
+      V a = zero;
+      V b = zero;
+      for (index_t j = first == 0 ? 1 : first; j < last; ++j) {
+        const V x = p[j * classes] * inverse[j - first];
+        p[j * classes] = x;
+        if constexpr (kSurvey) total += x;
+        if constexpr (kEntropies) {
+          a += x - p0;
+          b += w[j * classes] - w0;
+        }
+      }
+      if constexpr (kSurvey) s.total[k] += total;
+      if constexpr (kEntropies) {
+        s.class_a[k] += a;
+        s.class_b[k] += b;
+      }
     }
   }
   sums.bad |= ~(finite == zero);
+}
+
+/// Either of the two.
+template <class S, int kTwo, bool kEntropies, bool kSurvey>
+inline void softmax_rows(index_t q, index_t classes, Across<S>& s, Sums<S>& sums) {
+  if constexpr (kTwo != 0) {
+    softmax_two<S, kEntropies, kSurvey>(q, s, sums);
+  } else {
+    softmax_across<S, kEntropies, kSurvey>(q, classes, s, sums);
+  }
 }
 
 /// The m patches of largest confidence (s.largest) of every lane: as bits into s.chosen, of more
@@ -580,17 +749,17 @@ inline bool score_group(const Job& job, const index_t* index, int used, index_t 
   stage_rows<S>(job.chunk.dtype, from, q * classes, s.stage);
   if constexpr (kLogits) {
     if (m == q && score_wanted) {
-      softmax_across<S, kTwo, true, true>(q, classes, s, sums);
+      softmax_rows<S, kTwo, true, true>(q, classes, s, sums);
     } else {
-      softmax_across<S, kTwo, false, true>(q, classes, s, sums);
+      softmax_rows<S, kTwo, false, true>(q, classes, s, sums);
     }
   }
   const V* p = kLogits ? s.p : s.stage;
-  const bool normal = kLogits || terms.eps >= std::numeric_limits<T>::min();
-  const bool fused = kTwo != 0 && !kLogits && m == q && score_wanted && normal;
+  const bool normal = terms.eps >= std::numeric_limits<T>::min();
+  const bool fused = !kLogits && m == q && score_wanted && normal;
   if (fused) {
-    if constexpr (kTwo != 0 && !kLogits) {
-      score_rows<S, kTwo, kLogits, true, true>(p, m, classes, terms, every_patch, s, sums);
+    if constexpr (!kLogits) {
+      log_rows<S, kTwo, true, true>(p, m, classes, terms, s, sums);
     }
   } else if constexpr (!kLogits) {
     survey_rows<S, kTwo>(p, q, classes, terms.tolerance, s, sums);
@@ -664,18 +833,21 @@ inline bool score_group(const Job& job, const index_t* index, int used, index_t 
     for (int lane = 0; lane < kLanes; ++lane)
       from[lane] = s.rows + static_cast<std::size_t>(smaller(lane, used - 1)) * lane_bytes;
     stage_rows<S>(job.chunk.dtype, from, m * classes, s.stage);
-    if constexpr (kLogits) softmax_across<S, kTwo, true, false>(m, classes, s, sums);
+    if constexpr (kLogits) softmax_rows<S, kTwo, true, false>(m, classes, s, sums);
   }
-  if (!fused && normal) {
-    score_rows<S, kTwo, kLogits, true, false>(p, m, classes, terms, every_patch, s, sums);
-  } else if (!fused) {
-    score_rows<S, kTwo, kLogits, false, false>(p, m, classes, terms, every_patch, s, sums);
+  if constexpr (!kLogits) {
+    if (!fused && normal) {
+      log_rows<S, kTwo, true, false>(p, m, classes, terms, s, sums);
+    } else if (!fused) {
+      log_rows<S, kTwo, false, false>(p, m, classes, terms, s, sums);
+    }
   }
   if (every_patch) {
     for (int lane = 0; lane < used; ++lane)
       write_patch_entropies(job, index[lane], reinterpret_cast<const T*>(s.patch) + lane, kLanes);
     return true;
   }
+  centred_product<S, kTwo>(p, m, classes, s, sums);
 
   V* const mean = s.class_a;
   for (index_t k = 0; k < classes; ++k)

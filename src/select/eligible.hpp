@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <aift/core/rng.hpp>
+#include <aift/math/log.hpp>
 #include <aift/select/selector.hpp>
 
 namespace aift::detail {
@@ -23,6 +24,12 @@ inline std::vector<double> luck_of(const PoolView& pool, const std::vector<index
         KeyedRandom(context.seed, Purpose::selection, context.round, id_of(pool, i)).uniform(0));
   }
   return luck;
+}
+
+/// Standard Gumbel number of a candidate, keyed by seed, round and id: -ln(-ln(u)), u in (0, 1).
+inline double gumbel_of(const PoolView& pool, index_t i, const SelectContext& context) {
+  const KeyedRandom random(context.seed, Purpose::selection, context.round, id_of(pool, i));
+  return -math::log(-math::log(random.uniform(0) + 0x1p-54));
 }
 
 /// Candidates that may be picked, ascending.

@@ -109,4 +109,24 @@ Clusters k_means(const Rows& rows, index_t k, const KeyedRandom& random, index_t
   return out;
 }
 
+std::vector<index_t> nearest_to_centres(const Clusters& clusters, index_t count) {
+  auto members = clusters.members();
+  std::stable_sort(members.begin(), members.end(),
+                   [](const auto& a, const auto& b) { return a.size() > b.size(); });
+  for (auto& list : members) {
+    std::stable_sort(list.begin(), list.end(), [&](index_t a, index_t b) {
+      return clusters.squared[at(a)] < clusters.squared[at(b)];
+    });
+  }
+  std::vector<index_t> out;
+  count = std::min(count, static_cast<index_t>(clusters.of.size()));
+  for (std::size_t depth = 0; static_cast<index_t>(out.size()) < count; ++depth) {
+    for (const auto& list : members) {
+      if (depth < list.size() && static_cast<index_t>(out.size()) < count)
+        out.push_back(list[depth]);
+    }
+  }
+  return out;
+}
+
 }  // namespace aift::select::detail

@@ -26,4 +26,8 @@ struct Clusters {
 [[nodiscard]] Clusters k_means(const Rows& rows, index_t k, const KeyedRandom& random,
                                index_t iterations, Executor* executor);
 
+/// `count` rows: from the largest cluster to the smallest the one nearest to the centre, then the
+/// second nearest of each, and so on; the first of equals.
+[[nodiscard]] std::vector<index_t> nearest_to_centres(const Clusters& clusters, index_t count);
+
 }  // namespace aift::select::detail

@@ -18,23 +18,15 @@ void KMedoidsSelector::pick(const PoolView& pool, index_t budget, const SelectCo
   const Rows rows(pool, canonical(pool, false), false);
   const KeyedRandom random(context.seed, Purpose::selection, context.round);
   const Clusters clusters = k_means(rows, budget, random, 100, context.executor);
-  auto members = clusters.members();
-  std::stable_sort(members.begin(), members.end(),
-                   [](const auto& a, const auto& b) { return a.size() > b.size(); });
-  for (auto& list : members) {
-    std::stable_sort(list.begin(), list.end(), [&](index_t a, index_t b) {
-      return clusters.squared[at(a)] < clusters.squared[at(b)];
-    });
-  }
-  for (std::size_t depth = 0; static_cast<index_t>(out.indices.size()) < budget; ++depth) {
-    for (const auto& list : members) {
-      if (depth >= list.size() || static_cast<index_t>(out.indices.size()) == budget) continue;
-      const double away = std::sqrt(static_cast<double>(clusters.squared[at(list[depth])]));
-      out.indices.push_back(rows.candidate(list[depth]));
-      out.score.push_back(-away);
-      out.reason.push_back(
-          fmt::format("distance {:.4g} from the centre of a cluster of {}", away, list.size()));
-    }
+  std::vector<index_t> size(at(clusters.count), 0);
+  for (const index_t c : clusters.of)
+    ++size[at(c)];
+  for (const index_t p : nearest_to_centres(clusters, budget)) {
+    const double away = std::sqrt(static_cast<double>(clusters.squared[at(p)]));
+    out.indices.push_back(rows.candidate(p));
+    out.score.push_back(-away);
+    out.reason.push_back(fmt::format("distance {:.4g} from the centre of a cluster of {}", away,
+                                     size[at(clusters.of[at(p)])]));
   }
 }
 

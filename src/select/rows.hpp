@@ -19,6 +19,7 @@ namespace aift::select::detail {
 
 inline std::size_t at(index_t i) noexcept { return static_cast<std::size_t>(i); }
 
+using aift::detail::gumbel_of;
 using aift::detail::id_of;
 using aift::detail::luck_of;
 

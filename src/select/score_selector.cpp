@@ -87,11 +87,6 @@ void expect_beta(double beta) {
               beta);
 }
 
-/// Standard Gumbel number: -ln(-ln(u)), u in (0, 1).
-double gumbel(const KeyedRandom& random) {
-  return -math::log(-math::log(random.uniform(0) + 0x1p-54));
-}
-
 }  // namespace
 
 std::vector<double> noised_keys(std::span<const double> scores, const PickRule& rule) {
@@ -240,11 +235,8 @@ void ScoreSelector::pick(const PoolView& pool, index_t budget, const SelectConte
     std::iota(ranks.begin(), ranks.end(), index_t{0});
   } else if (rule_.kind != PickRule::Kind::acft) {
     std::vector<double> keys = noised_keys(scores, rule_);
-    for (std::size_t t = 0; t < keys.size(); ++t) {
-      const index_t i = eligible[t];
-      const std::uint64_t id = detail::id_of(pool, i);
-      keys[t] += gumbel(KeyedRandom(context.seed, Purpose::selection, context.round, id));
-    }
+    for (std::size_t t = 0; t < keys.size(); ++t)
+      keys[t] += detail::gumbel_of(pool, eligible[t], context);
     picks = top_b(keys, budget, context.executor);
     const std::vector<index_t> order = top_b(scores, static_cast<index_t>(scores.size()));
     std::vector<index_t> rank_of(scores.size(), 0);

@@ -155,9 +155,12 @@ def check(holds, what, *detail):
         sys.exit(f"check_report: {what} {' '.join(str(d) for d in detail)}")
 
 
+def script_digest(script):
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
 def check_policy(html):
-    script = re.search(r"<script>(.*?)</script>", html, re.S).group(1)
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    digest = script_digest(re.search(r"<script>(.*?)</script>", html, re.S).group(1))
     check(f"'sha256-{digest}'" in html, "the policy does not allow the script; kScriptHash is to be",
           digest)
     check(html.count("<script") == 1, "there is more than one script")

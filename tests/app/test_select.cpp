@@ -151,3 +151,28 @@ TEST_CASE("aift select: bad input is one sentence, exit 2, and nothing is writte
   CHECK_THAT(itself.err, ContainsSubstring("--probs and --out are the same file"));
   CHECK(read_file(p) == before);
 }
+
+TEST_CASE("aift select keeps to batch rules and marks an audit sample") {
+  const TempDir dir;
+  const std::string groups = text(dir, "g.csv", "candidate,group\n0,1\n1,2\n2,1\n3,2\n");
+  const std::string costs = text(dir, "k.csv", "candidate,cost\n0,1\n1,1\n2,5.5\n3,1\n");
+  const Arguments base = {"select", "--probs", probabilities(dir), "--selector", "margin",
+                          "--set",  "alpha=1", "--budget",         "2"};
+  // By margin 2, 0, 3, 1; one of each group.
+  ProgramResult done = run_aift(base + Arguments{"--groups", groups, "--max-per-group", "1"});
+  REQUIRE(done.status == 0);
+  CHECK(candidates(done.out) == std::vector<std::string>{"2", "3"});
+  done = run_aift(base + Arguments{"--costs", costs, "--max-cost", "3"});
+  REQUIRE(done.status == 0);
+  CHECK(candidates(done.out) == std::vector<std::string>{"0", "3"});
+  done = run_aift(base + Arguments{"--audit-share", "0.5"});
+  REQUIRE(done.status == 0);
+  const io::CsvTable table = io::parse_csv(done.out, "picks");
+  REQUIRE(table.header.back() == "audit");
+  REQUIRE(table.rows.size() == 2);
+  CHECK(table.rows[0].fields[4] == "0");
+  CHECK(table.rows[1].fields[4] == "1");
+  done = run_aift(base + Arguments{"--max-cost", "3"});
+  CHECK(done.status == 2);
+  CHECK_THAT(done.err, ContainsSubstring("max_cost needs costs"));
+}

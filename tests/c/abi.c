@@ -307,6 +307,86 @@ static void test_contexts(void) {
   aift_context_destroy(NULL);
 }
 
+/* The structs of DLPack as another framework compiles them. */
+struct dl_tensor {
+  void* data;
+  struct { int32_t type, id; } device;
+  int32_t ndim;
+  struct { uint8_t code, bits; uint16_t lanes; } dtype;
+  int64_t* shape;
+  int64_t* strides;
+  uint64_t byte_offset;
+};
+
+static void test_dlpack(aift_context* context) {
+  float values[12];
+  int64_t shape[3] = {2, 3, 2};
+  struct dl_tensor tensor = {0};
+  aift_predictions predictions;
+  aift_result* result = NULL;
+  int i;
+  for (i = 0; i < 12; ++i) values[i] = 0.5F;
+  tensor.data = values;
+  tensor.device.type = 1;
+  tensor.ndim = 3;
+  tensor.dtype.code = 2;
+  tensor.dtype.bits = 32;
+  tensor.dtype.lanes = 1;
+  tensor.shape = shape;
+  aift_predictions_init(&predictions);
+  EXPECT(aift_predictions_from_dlpack(&tensor, AIFT_PROBABILITIES, NULL, 0, &predictions) == AIFT_OK);
+  EXPECT(predictions.values == values && predictions.candidates == 2 && predictions.patches == 3);
+  EXPECT(aift_score(context, &predictions, "entropy", NULL, &result) == AIFT_OK);
+  aift_result_destroy(result);
+  tensor.ndim = 2;
+  EXPECT(aift_predictions_from_dlpack(&tensor, AIFT_PROBABILITIES, NULL, 0, &predictions) == AIFT_SHAPE);
+  tensor.ndim = 3;
+  tensor.device.type = 2;
+  EXPECT(aift_predictions_from_dlpack(&tensor, AIFT_LOGITS, NULL, 0, &predictions) == AIFT_DEVICE);
+  EXPECT(aift_predictions_from_dlpack(NULL, AIFT_LOGITS, NULL, 0, &predictions) == AIFT_SHAPE);
+  EXPECT(aift_predictions_from_dlpack(&tensor, 7, NULL, 0, &predictions) == AIFT_VALUE);
+}
+
+/* What can be said without a device: refusals, and one sentence where there is none. */
+static void test_device(void) {
+  aift_device_predictions predictions;
+  aift_device_scores scores;
+  size_t bytes = 77;
+  aift_device_predictions_init(&predictions);
+  aift_device_scores_init(&scores);
+  EXPECT(predictions.struct_size == sizeof(predictions) && scores.struct_size == sizeof(scores));
+  if (!aift_has_cuda()) {
+    EXPECT(aift_device_score_workspace(&predictions, NULL, &bytes) == AIFT_DEVICE && bytes == 77);
+    EXPECT(aift_device_top_b_workspace(10, 2, &bytes) == AIFT_DEVICE);
+    EXPECT(aift_device_score(&predictions, "aift", NULL, &scores, NULL, NULL, 0, NULL, 0) ==
+           AIFT_DEVICE);
+    EXPECT(aift_device_check(NULL, &predictions, NULL, 0, NULL) == AIFT_DEVICE);
+    EXPECT(aift_device_status_reset(NULL, NULL) == AIFT_DEVICE);
+    EXPECT(aift_device_top_b(NULL, 0, 0, NULL, NULL, NULL, NULL, 0, NULL) == AIFT_DEVICE);
+    EXPECT(strstr(aift_last_error(), "without CUDA") != NULL);
+    return;
+  }
+  predictions.classes = 1;
+  EXPECT(aift_device_score_workspace(&predictions, NULL, &bytes) == AIFT_SHAPE && bytes == 77);
+  predictions.classes = 2;
+  predictions.dtype = 9;
+  EXPECT(aift_device_score_workspace(&predictions, NULL, &bytes) == AIFT_VALUE);
+  predictions.dtype = AIFT_F32;
+  EXPECT(aift_device_score_workspace(&predictions, NULL, &bytes) == AIFT_OK && bytes == 0); /* N = 0 */
+  EXPECT(aift_device_score_workspace(NULL, NULL, &bytes) == AIFT_SHAPE);
+  EXPECT(aift_device_score_workspace(&predictions, NULL, NULL) == AIFT_SHAPE);
+  EXPECT(aift_device_score(&predictions, "nobody", NULL, &scores, NULL, NULL, 0, NULL, 0) == AIFT_VALUE);
+  EXPECT(aift_device_score(&predictions, "aift", NULL, &scores, NULL, NULL, 64, NULL, 0) == AIFT_SHAPE);
+  EXPECT(aift_device_score(&predictions, "aift", NULL, &scores, NULL, NULL, 0, NULL, 0) == AIFT_OK);
+  predictions.candidates = 4;
+  predictions.patches = 3; /* values are null */
+  EXPECT(aift_device_score(&predictions, "aift", NULL, &scores, NULL, NULL, 0, NULL, 0) == AIFT_SHAPE);
+  scores.struct_size = 3;
+  EXPECT(aift_device_score(&predictions, "aift", NULL, &scores, NULL, NULL, 0, NULL, 0) == AIFT_SHAPE);
+  EXPECT(aift_device_status_reset(NULL, NULL) == AIFT_SHAPE);
+  EXPECT(aift_device_top_b(NULL, -1, 2, NULL, NULL, NULL, NULL, 0, NULL) == AIFT_SHAPE);
+}
+
 int main(void) {
   aift_context* context = NULL;
   EXPECT(strcmp(aift_last_error(), "") == 0);
@@ -316,6 +396,8 @@ int main(void) {
   test_ragged(context);
   test_picking(context);
   test_refusals(context);
+  test_dlpack(context);
+  test_device();
   aift_context_destroy(context);
   test_contexts();
   printf("AIFT %s: %d failed\n", aift_version(), failures);

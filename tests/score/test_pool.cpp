@@ -96,6 +96,15 @@ TEST_CASE("chunks may be filled into one buffer") {
   REQUIRE(same_bits(table.score, whole.score));
 }
 
+TEST_CASE("offsets that leave the rows and come back are refused before anything is read") {
+  const std::vector<double> values(8, 0.5);
+  const std::vector<index_t> offsets = {0, 1, 1000, 4};
+  const auto pool = PatchPredictions::ragged<double>(values, offsets, 2,
+                                             PredictionKind::probabilities);
+  REQUIRE_THROWS_WITH(score::score_pool(pool, {}, 1),
+                      Catch::Contains("beyond the 4 rows; that behind candidate 1 is 1000"));
+}
+
 TEST_CASE("a pool is refused or cancelled as a whole") {
   auto pool = test::random_pool(7, std::vector<index_t>(50, 3), 2, 2, 1);
   const PatchPredictions all = pool.ragged(PredictionKind::probabilities);

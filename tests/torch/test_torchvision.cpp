@@ -209,7 +209,7 @@ void check_onnx(const std::vector<Case>& cases) {
 }  // namespace
 
 TEST_CASE("models exported as ONNX give the same logits in ONNX Runtime") {
-  check_onnx({{"efficientnet_lite0", 40}, {"lenet5", 32}, {"resnet18", 32}, {"squeezenet1_1", 48}});
+  check_onnx({{"efficientnet_lite0", 40}, {"lenet5", 41}, {"resnet18", 32}, {"squeezenet1_1", 48}});
 }
 
 TEST_CASE("every network exported as ONNX gives the same logits", "[.][release]") {

@@ -24,6 +24,7 @@ enum class Purpose : std::uint32_t {
   probe = 10,       ///< views of a labelled candidate whose features a linear probe is fitted on
   test = 11,        ///< views of a test candidate
   audit = 20,       ///< candidates of a batch that are drawn at random (BatchRules::audit_share)
+  bench_task = 30,  ///< draws of a task of the benchmark (bench::TaskSource)
 };
 
 /// Philox4x32-10: 128-bit counter, 64-bit key, 128 random bits; a pure function.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <aift/augment/augmenter.hpp>
+#include <aift/core/executor.hpp>
 #include <aift/core/types.hpp>
 #include <aift/io/dataset.hpp>
 #include <aift/io/image_source.hpp>
@@ -80,6 +81,8 @@ struct LearnerOptions {
   index_t batch = 32;      ///< patches per forward pass
   index_t workers = 1;     ///< threads that decode and render beside it
   index_t threads = 0;     ///< threads the model computes with: recorded, not set. 0: all
+  /// Runs the selectors' loops over the pool; null: the calling thread. No pick depends on it.
+  Executor* executor = nullptr;
   /// More unreadable images than this share of the pool and test set stop the run. 1: never.
   double max_unreadable = 1;
 

@@ -34,9 +34,11 @@ struct ColonoscopyResult {
 ///
 /// scene     the wall's distance from the centre line is 1, slightly three-cornered; half-moon folds
 ///           at irregular distances; blood vessels and mottling from gradient noise; polyps: sessile
-///           (a dome), flat (a low plate), pedunculated (a head on a stalk), of 0.2 to 0.5 in half-width,
-///           whose colour is drawn around that of the wall, to either side. Per patient: colour,
-///           folds, vessels, light, noise of the sensor, dark corners
+///           (a dome), flat (a low plate), pedunculated (a head on a stalk), of 0.2 to 0.5 in
+///           half-width, whose colour is drawn around that of the wall, to either side. Per patient:
+///           colour, folds, vessels, light, noise of the sensor, dark corners; colour and light are
+///           spread evenly over their ranges among the patients with a polyp and among those
+///           without, so that they do not tell one from the other
 /// video     sequences of ten frames, in which the camera glides and turns by little from frame to
 ///           frame and looks half towards a place on the wall; between sequences it is somewhere
 ///           else. In a share `positives` of them a polyp is at that place

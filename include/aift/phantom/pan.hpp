@@ -32,8 +32,8 @@ struct PanResult {
 
 /// Simulated camera motion over real frames: a window glides smoothly over each source frame, so
 /// that consecutive pictures are nearly identical, as in video, and all of a source frame belong to
-/// one group, that of the source frame. What a real pool of video frames looks like to a selector, where only single frames
-/// are to be had.
+/// one group, that of the source frame. What a real pool of video frames looks like to a selector,
+/// where only single frames are to be had.
 ///
 /// from    a manifest or folder (io::read_dataset). With the columns box_l, box_t, box_r, box_b (a
 ///         lesion's box in pixels; empty: none) a picture is labelled by what it shows: the source's
@@ -43,16 +43,18 @@ struct PanResult {
 /// motion  shift of up to 35 % of the window's side over the whole sequence, turn of up to 20
 ///         degrees, zoom of up to 15 %, drift of the brightness of up to 6 %, motion blur between
 ///         neighbouring positions
-/// share   in a share 2 * positives of the groups the first or second half of the frames shows the
-///         lesion, in the others no frame does (positives >= 1/2: in all of them that share of the
-///         frames)
+/// share   of the source frames that have room for it, so many show the lesion in the first or second
+///         half of their frames (positives >= 1/2: in that share of them) that the share of all
+///         frames comes as near to `positives` as it can; the others show it in none
 /// out     folder that is missing or empty: frames/<source number>/<frame>.jpg, manifest.csv
 ///         (path,label,group,frame), README.txt, and SYNTHETIC, which marks the set as generated
 /// random  Philox, keyed by (seed, id of the source frame, number): the same pictures for any
 ///         executor and any order of the manifest
-/// throws  ValueError (options), IoError (no source, a box that is none, a picture that cannot be read, an output folder
-///         that is not empty or cannot be written), CancelledError. The manifest is written last: a
-///         folder without it is incomplete
+/// cost    every source frame is decoded twice: before the first picture is written it is known
+///         where there is room
+/// throws  ValueError (options), IoError (no source, a box that is none, a picture that cannot be
+///         read, an output folder that is not empty or cannot be written), CancelledError. The
+///         manifest is written last: a folder without it is incomplete
 PanResult write_pan(const std::filesystem::path& from, const std::filesystem::path& out,
                     const PanOptions& options, Executor* executor = nullptr,
                     Progress* progress = nullptr);

@@ -2,6 +2,9 @@
 #pragma once
 
 #include "src/app/run_command.hpp"
+#if AIFT_WITH_STORE
+#include "src/app/project.hpp"
+#endif
 
 namespace aift::app {
 
@@ -9,6 +12,10 @@ namespace aift::app {
 
 /// aift run
 void run(const RunArguments& arguments);
+#if AIFT_WITH_STORE
+/// aift train
+void train_project(const TrainArguments& arguments);
+#endif
 /// aift models, without a file
 void list_architectures();
 

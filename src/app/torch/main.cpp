@@ -12,5 +12,8 @@ int main(int argc, char** argv) {
   return run_program(argc, argv, [](CLI::App& app) {
     add_run_command(app, run);
     add_models_command(app, list_architectures);
+#if AIFT_WITH_STORE
+    add_train_command(app, train_project);
+#endif
   });
 }

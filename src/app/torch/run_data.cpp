@@ -13,6 +13,8 @@
 #include <aift/io/numbers.hpp>
 #include <aift/io/video.hpp>
 
+#include "src/app/torch/network.hpp"
+
 #if AIFT_WITH_CT
 #include <aift/ct/sheet.hpp>
 #include <aift/ct/vessel_augmenter.hpp>
@@ -180,11 +182,6 @@ class VolumeData final : public RunData {
 #endif
 
 }  // namespace
-
-std::string preparation_word(const RunConfig& config) {
-  const std::string text = config.preparation().text();
-  return text.empty() ? "none" : text;
-}
 
 std::unique_ptr<RunData> make_run_data(const io::Dataset& data, const RunConfig& config,
                                        const fs::path& out) {

@@ -47,7 +47,4 @@ class RunData {
                                                      const RunConfig& config,
                                                      const std::filesystem::path& out);
 
-/// How frames are prepared, as a model says it.
-[[nodiscard]] std::string preparation_word(const RunConfig& config);
-
 }  // namespace aift::app
