@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The installed package: find_package(aift 0.1 COMPONENTS core c cuda io loop torch).
+# The installed package: find_package(aift 0.1 COMPONENTS core c cuda io loop ct torch).
 include_guard(GLOBAL)
 
 set(_aift_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/aift")
@@ -20,6 +20,10 @@ endforeach()
 if(TARGET aift_io)
   install(FILES "${PROJECT_SOURCE_DIR}/cmake/FindAiftOpenCV.cmake"
           DESTINATION "${_aift_package_dir}" COMPONENT aift_io)
+endif()
+if(TARGET aift_ct)
+  install(FILES "${PROJECT_SOURCE_DIR}/cmake/FindAiftITK.cmake"
+          DESTINATION "${_aift_package_dir}" COMPONENT aift_ct)
 endif()
 if(TARGET aift_torch)
   install(FILES "${PROJECT_SOURCE_DIR}/cmake/FindAiftTorch.cmake"

@@ -38,5 +38,9 @@ void add_bench_command(CLI::App& app);
 
 /// aift phantom: writes generated data.
 void add_phantom_command(CLI::App& app);
+/// aift ct: CT volumes, candidates for emboli, their patches, FROC.
+void add_ct_command(CLI::App& app);
+/// aift phantom ctpa, where CT is built.
+void add_ctpa_phantom(CLI::App& phantom);
 
 }  // namespace aift::app

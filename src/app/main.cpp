@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
     add_report_command(app);
     add_bench_command(app);
     add_phantom_command(app);
+    add_ct_command(app);
 #if AIFT_WITH_STORE
     add_project_commands(app);
     add_train_command(app, [argv](const TrainArguments&) { become_torch_program(argv); });

@@ -141,6 +141,7 @@ void add_phantom_command(CLI::App& app) {
   command->footer("Example:\n  aift phantom colonoscopy --out colon/");
   add_colonoscopy(*command);
   add_pan(*command);
+  add_ctpa_phantom(*command);
 }
 
 }  // namespace aift::app

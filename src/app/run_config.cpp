@@ -68,6 +68,16 @@ void visit(Config& c, Visitor&& v) {
   v.field("max_cost", c.max_cost, "of a batch");
   v.field("cost_column", c.cost_column, "of the manifest");
   v.field("audit_share", c.audit_share, "of a batch, drawn at random");
+  v.table("volumes", "vessel-aligned patches of candidates in CT volumes");
+  v.field("volumes", c.volumes, "found out from the data");
+  v.field("side_small_mm", c.side_small_mm, "");
+  v.field("side_mm", c.side_mm, "edge of the first patch");
+  v.field("side_large_mm", c.side_large_mm, "");
+  v.field("shift_mm", c.shift_mm, "along each of the vessel's axes");
+  v.field("rotations", c.rotations, "about the vessel, of a whole turn");
+  v.field("window_level", c.window_level, "HU");
+  v.field("window_width", c.window_width, "HU");
+  v.field("volume_cache_mb", c.volume_cache_mb, "for the surroundings of candidates");
   v.map("selector", c.selector_options, "options of the selector (--set)");
   v.map("train", c.train_options, "options of the recipe (--train)");
   v.table("views", "augmented views of an image");
@@ -308,6 +318,7 @@ void RunConfig::validate() const {
   AIFT_EXPECT(max_bad >= 0 && max_bad <= 1, ValueError,
               "--max-bad must be a share from 0 to 1; got {}.", max_bad);
   expect_at_least("--every", every, 1);
+  expect_at_least("volume_cache_mb", volume_cache_mb, 1);
   expect_at_least("--max-per-group", max_per_group, 0);
   AIFT_EXPECT(min_gap >= 0 && std::isfinite(min_gap), ValueError,
               "--min-gap must be a number of frames of at least 0; got {}.", min_gap);

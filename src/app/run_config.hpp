@@ -68,6 +68,17 @@ struct RunConfig {
   std::string cost_column;  ///< empty: "cost"
   double audit_share = 0;
 
+  // [volumes]: patches of candidates in CT volumes, aift::ct
+  bool volumes = false;  ///< the data lists candidates in volumes; found out, not asked for
+  double side_small_mm = 10;
+  double side_mm = 15;  ///< of patch 0
+  double side_large_mm = 20;
+  double shift_mm = 1.5;
+  index_t rotations = 6;
+  double window_level = 100;
+  double window_width = 700;
+  index_t volume_cache_mb = 1024;  ///< memory for the surroundings of candidates
+
   // [selector], [train]
   OptionMap selector_options;
   OptionMap train_options;

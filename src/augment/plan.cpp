@@ -37,6 +37,15 @@ std::string to_string(const PatchPlan& plan) {
     text += part;
   };
 
+  if (const VolumeCut& cut = plan.cut; cut.side_mm > 0) {
+    add(fmt::format("side {:.1f} mm", cut.side_mm));
+    if (cut.turn_deg != 0) add(fmt::format("turn {:.1f} deg", cut.turn_deg));
+    if (cut.shift_mm != std::array<double, 3>{0, 0, 0}) {
+      add(fmt::format("shift {:+.2f} {:+.2f} {:+.2f} mm", plain(cut.shift_mm[0]),
+                      plain(cut.shift_mm[1]), plain(cut.shift_mm[2])));
+    }
+    return text;
+  }
   const auto& m = plan.matrix;
   const double determinant = m[0] * m[4] - m[1] * m[3];
   const bool flipped = determinant < 0;

@@ -46,6 +46,8 @@ struct Row {
   std::string cost = {};
   std::string file = {};  // of a video, when `path` names a frame of it
   index_t frame = -1;
+  std::string volume = {};  // of a candidate in a volume, which `path` names too
+  std::uint64_t id = 0;     // where it is not made from the path
 };
 
 /// A manifest or folder as it was found.
@@ -77,8 +79,46 @@ void expect_frame(const std::string& text, Listing& listing) {
   row.frame = *number;
 }
 
+/// Candidates in volumes have `candidate_id` and `volume` in the place of `path`: the path is made of
+/// the two, and stands as a column of its own behind the others.
+void add_volume_paths(const std::string& name, CsvTable& table) {
+  const auto candidate = table.column("candidate_id");
+  const auto volume = table.column("volume");
+  if (table.column("path") || !candidate || !volume) return;
+  for (CsvRow& row : table.rows) {
+    AIFT_EXPECT(!row.fields[*candidate].empty() && !row.fields[*volume].empty(), IoError,
+                "{}, line {}: candidate_id and volume must not be empty.", name, row.line);
+    row.fields.push_back(row.fields[*volume] + "#" + row.fields[*candidate]);
+  }
+  table.header.push_back("path");
+}
+
+/// Ids of candidates in volumes: neighbours in the order of the ids lie in one volume, so that a
+/// volume is read once when they are walked through.
+void number_candidates(Listing& listing) {
+  std::vector<std::size_t> order;
+  for (std::size_t r = 0; r < listing.rows.size(); ++r) {
+    if (!listing.rows[r].volume.empty()) order.push_back(r);
+  }
+  const auto& rows = listing.rows;
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return rows[a].path < rows[b].path; });
+  std::set<std::uint64_t> taken;
+  for (const std::size_t r : order) {
+    Row& row = listing.rows[r];
+    const auto below = static_cast<std::uint64_t>(kMaxFrames - 1);
+    const std::uint64_t upper = candidate_id(row.volume) & ~below;
+    std::uint64_t lower = candidate_id(row.path) & below;
+    while (!taken.insert(upper | lower).second)
+      lower = (lower + 1) & below;
+    row.id = upper | lower;
+  }
+}
+
 Listing read_manifest(const fs::path& file, const DatasetOptions& options) {
   CsvTable table = read_csv(file);
+  const bool given = table.column("path").has_value();
+  add_volume_paths(file.string(), table);
   Listing listing;
   listing.name = file.string();
   listing.root = file.parent_path();
@@ -113,6 +153,7 @@ Listing read_manifest(const fs::path& file, const DatasetOptions& options) {
                 options.cost_column, fmt::join(table.header, ", "));
   }
   std::vector<std::size_t> further;
+  const auto volume = given ? std::nullopt : table.column("volume");
   for (std::size_t c = 0; c < table.header.size(); ++c) {
     if (c == path || c == label || c == group || c == split) continue;
     further.push_back(c);
@@ -127,6 +168,7 @@ Listing read_manifest(const fs::path& file, const DatasetOptions& options) {
     const std::string video_text = options.times ? copy(video) : std::string();
     const std::string cost_text = copy(cost);
     const std::string frame_text = copy(frame);
+    const std::string volume_text = copy(volume);
     if (!further.empty()) {
       auto& extra = listing.extra.emplace_back();
       for (const std::size_t c : further)
@@ -137,8 +179,12 @@ Listing read_manifest(const fs::path& file, const DatasetOptions& options) {
     };
     listing.rows.push_back({take(path), take(label), take(group), take(split), row.line, time_text,
                             video_text, cost_text});
-    if (has_video_extension(listing.rows.back().path)) expect_frame(frame_text, listing);
+    Row& added = listing.rows.back();
+    added.volume = volume_text;
+    if (volume && added.group.empty()) added.group = volume_text;
+    if (!volume && has_video_extension(added.path)) expect_frame(frame_text, listing);
   }
+  number_candidates(listing);
   AIFT_EXPECT(!listing.rows.empty(), IoError,
               "{} lists no image; expected one line per image below the header.", listing.name);
   return listing;
@@ -217,7 +263,9 @@ Listing read_listing(const fs::path& place, const DatasetOptions& options) {
 /// Every video of the listing as its frames.
 void expand_videos(const DatasetOptions& options, Listing& listing) {
   AIFT_EXPECT(options.every >= 1, ValueError, "every must be at least 1; got {}.", options.every);
-  const auto is_video = [](const Row& row) { return has_video_extension(row.path); };
+  const auto is_video = [](const Row& row) {
+    return row.volume.empty() && has_video_extension(row.path);
+  };
   if (std::none_of(listing.rows.begin(), listing.rows.end(), is_video)) return;
   std::vector<Row> rows;
   std::vector<std::vector<std::string>> extra;
@@ -346,17 +394,24 @@ void add_paths(const Listing& listing, Dataset& data) {
     AIFT_EXPECT(fresh, IoError, "{}: {} is listed before, on line {}; list every image once.",
                 listing.place(row), row.path, first->second);
     std::error_code error;
-    AIFT_EXPECT(row.line == 0 || row.frame >= 0 || fs::is_regular_file(data.root / row.path, error),
+    const bool in_volume = !row.volume.empty();
+    AIFT_EXPECT(row.line == 0 || row.frame >= 0 || in_volume ||
+                    fs::is_regular_file(data.root / row.path, error),
                 IoError, "{}: {} is not there; paths are relative to the manifest's folder.",
                 listing.place(row), row.path);
-    const std::uint64_t id =
-        row.frame >= 0 ? frame_id(row.file, row.frame) : candidate_id(row.path);
+    AIFT_EXPECT(!in_volume || fs::exists(data.root / row.volume, error), IoError,
+                "{}: the volume {} is not there; paths are relative to the folder of this file.",
+                listing.place(row), row.volume);
+    const std::uint64_t id = in_volume        ? row.id
+                             : row.frame >= 0 ? frame_id(row.file, row.frame)
+                                              : candidate_id(row.path);
     const auto [owner, unused] = owners.emplace(id, data.paths.size());
     AIFT_EXPECT(unused, IoError,
                 "{}: {} and {} have the same 64-bit number by chance; rename one of the two.",
                 listing.place(row), row.path, data.paths[owner->second]);
     data.paths.push_back(row.path);
     data.ids.push_back(id);
+    if (in_volume) data.volumes.push_back(row.volume);
   }
   const auto is_frame = [](const Row& row) { return row.frame >= 0; };
   if (std::none_of(listing.rows.begin(), listing.rows.end(), is_frame)) return;

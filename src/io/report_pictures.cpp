@@ -70,6 +70,12 @@ Pictures::~Pictures() = default;
 void Pictures::open(const RunRecord& run) {
   augmenter_.reset();
   problem_.clear();
+  if (run.volumes) {
+    problem_ =
+        "The pictures show the planes along the vessel and across it of the first two patches, at "
+        "their window; the others are not shown.";
+    return;
+  }
   if (!run.views) {
     problem_ = "The augmented views are not shown: config.toml does not say how they were made.";
     return;

@@ -261,7 +261,8 @@ void read_config(const std::filesystem::path& file, RunRecord& run) {
     run.data_root = std::filesystem::is_directory(data, error) ? data : data.parent_path();
     run.data_name = run.data_root.filename().string();
   }
-  if (const toml::table* views = root["views"].as_table()) {
+  run.volumes = root["volumes"]["volumes"].value_or(false);
+  if (const toml::table* views = root["views"].as_table(); views != nullptr && !run.volumes) {
     ImageAugmentOptions options;
     options.seed = root["run"]["seed"].is_string()
                        ? std::stoull(root["run"]["seed"].value_or(std::string("0")))

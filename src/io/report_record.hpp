@@ -70,6 +70,7 @@ struct RunRecord {
   std::vector<std::pair<std::string, Facts>> settings;  ///< tables of config.toml
   std::filesystem::path data_root;                      ///< what the paths of picks are relative to
   std::string data_name;
+  bool volumes = false;  ///< candidates of volumes: their pictures are sheets of planes
   std::optional<ImageAugmentOptions> views;  ///< how the scoring views were made; format unset
 
   [[nodiscard]] std::string setting(const std::string& table, const std::string& key) const;

@@ -24,6 +24,13 @@ enum class Border : std::uint8_t {
   constant,  ///< a constant grey value, before the plan's colour changes
 };
 
+/// How a patch is cut from a volume, relative to the candidate's own directions (aift::ct).
+struct VolumeCut {
+  double side_mm = 0;   ///< edge of the patch; 0: the patch is of an image, not of a volume
+  double turn_deg = 0;  ///< rotation of the planes about the vessel's axis
+  std::array<double, 3> shift_mm = {0, 0, 0};  ///< along the axis, across it, across both
+};
+
 /// How one patch is made from its source; everything is in here, nothing is drawn while rendering.
 struct PatchPlan {
   CandidateRef candidate;              ///< whose view it is
@@ -49,6 +56,7 @@ struct PatchPlan {
   double contrast = 1;    ///< about 127.5
   double brightness = 0;  ///< share of the full range that is added
   double saturation = 1;  ///< 0: grey
+  VolumeCut cut;          ///< of a volume; matrix and border then count for nothing
 };
 
 /// Text of a plan, one line, for people: `candidate 12 scoring round 0 patch 3: rotate 37.2 deg,

@@ -48,6 +48,7 @@ struct Dataset {
       class_names;                  ///< [K]; empty when nothing is labelled and none were named
   std::vector<std::uint8_t> split;  ///< Split; unset everywhere or nowhere
   std::vector<index_t> frames;      ///< number in its video, or -1: an image; empty: no videos
+  std::vector<std::string> volumes;  ///< of a candidate in a volume: which; empty: no volumes
   std::vector<double> times;        ///< place in the video; NaN: not known; empty: not asked for
   std::vector<index_t> sequences;   ///< which video `times` counts in; empty: the group
   std::vector<double> costs;        ///< of a label, finite and >= 0; empty: not asked for
@@ -66,9 +67,10 @@ struct Dataset {
   [[nodiscard]] bool is_frame(index_t i) const noexcept {
     return !frames.empty() && frames[static_cast<std::size_t>(i)] >= 0;
   }
-  /// Where the image of candidate i lies, or its video.
+  /// Where the image of candidate i lies, or its video or volume.
   [[nodiscard]] std::filesystem::path file(index_t i) const {
     const std::string& path = paths[static_cast<std::size_t>(i)];
+    if (!volumes.empty()) return root / volumes[static_cast<std::size_t>(i)];
     return root / (is_frame(i) ? path.substr(0, path.rfind('#')) : path);
   }
   /// Candidate i as the other parts know it.
@@ -95,6 +97,9 @@ struct Dataset {
 ///           in each sub-folder, at any depth, are labelled with the sub-folder's name; images
 ///           directly in the folder are unlabelled. Names that start with a point are left out.
 ///           Order: bytewise.
+/// volumes   a manifest with the columns candidate_id and volume in the place of path lists
+///           candidates in volumes (aift::ct): their paths are `volume#candidate_id`, the volume is a
+///           file or a folder relative to the manifest, and an empty group is the volume
 /// synthetic a file SYNTHETIC in the root, one sentence, says that the data is generated, and how;
 ///           reports repeat it
 ///

@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -15,12 +14,9 @@
 
 #include <aift/core/error.hpp>
 #include <aift/core/executor.hpp>
-#include <aift/io/atomic_file.hpp>
-#include <aift/io/csv.hpp>
 #include <aift/io/dataset.hpp>
 #include <aift/io/image_source.hpp>
 #include <aift/io/report.hpp>
-#include <aift/io/video.hpp>
 #include <aift/loop/active_learner.hpp>
 #include <aift/select/registry.hpp>
 #include <aift/torch/device.hpp>
@@ -33,6 +29,7 @@
 #include "src/app/run_command.hpp"
 #include "src/app/torch/commands.hpp"
 #include "src/app/torch/network.hpp"
+#include "src/app/torch/run_data.hpp"
 #include "src/app/torch/run_folder_guard.hpp"
 
 namespace aift::app {
@@ -45,51 +42,8 @@ constexpr std::size_t kMaxNamed = 20;
 /// A report after a round may take this share of the round's own time.
 constexpr double kReportShare = 0.05;
 
-/// Answers from the data set, and keeps the frames that were asked for: training reads them in any
-/// order, which in a video is slow, and people want to see them.
-class KeepingOracle final : public Oracle {
- public:
-  KeepingOracle(std::vector<label_t> labels, const io::FrameSource& source)
-      : answers_(std::move(labels)), source_(source) {}
-  [[nodiscard]] std::string_view name() const noexcept override { return answers_.name(); }
-  [[nodiscard]] std::vector<label_t> label(std::span<const CandidateRef> candidates, index_t round,
-                                           Progress& progress) override {
-    source_.keep(candidates);
-    return answers_.label(candidates, round, progress);
-  }
-  [[nodiscard]] bool can_label(const CandidateRef& candidate) const override {
-    return answers_.can_label(candidate);
-  }
-
- private:
-  SimulatedOracle answers_;
-  const io::FrameSource& source_;
-};
-
-/// videos.csv: what was found out about the videos.
-void write_video_table(const fs::path& file, const io::Dataset& data, const io::FrameSource& source,
-                       std::span<const io::BadImage> bad) {
-  std::string text = "path,width,height,field_x,field_y,field_width,field_height,overlay_share\n";
-  std::set<std::string> seen;
-  for (index_t i = 0; i < data.size(); ++i) {
-    if (!data.is_frame(i) || !seen.insert(data.file(i).string()).second) continue;
-    if (std::any_of(bad.begin(), bad.end(), [i](const auto& one) { return one.index == i; })) {
-      continue;
-    }
-    const io::FrameLayout& layout = *source.layout(i);
-    const auto still = std::count(layout.overlay.begin(), layout.overlay.end(), 1);
-    const std::string& path = data.paths[static_cast<std::size_t>(i)];
-    text += fmt::format(
-        "{},{},{},{},{},{},{},{:.4f}\n", io::csv_field(path.substr(0, path.rfind('#'))),
-        layout.width, layout.height, layout.field_x, layout.field_y, layout.field_width,
-        layout.field_height,
-        static_cast<double>(still) / static_cast<double>(layout.field_width * layout.field_height));
-  }
-  io::write_file_atomically(file, text);
-}
-
 /// Decodes every image once; reports the broken ones and stops when they are too many.
-std::vector<io::BadImage> find_bad_images(const io::Dataset& data, const io::FrameSource& source,
+std::vector<io::BadImage> find_bad_images(const io::Dataset& data, const RunData& source,
                                           const RunConfig& config, ConsoleProgress& progress) {
   const auto bad = source.check(config.threads, [&](index_t done, index_t total) {
     throw_if_cancelled(progress);
@@ -159,6 +113,7 @@ void run_to_end(const RunArguments& arguments, bool& begun) {
                                                           .every = config.every,
                                                           .frame_labels = config.frame_labels});
   const bool has_videos = !data.frames.empty();
+  config.volumes = !data.volumes.empty();
   AIFT_EXPECT(
       has_videos || config.preparation() == io::FramePreparation{}, ValueError,
       "--crop-field, --deinterlace and --mask-overlay are for frames of videos, and {} holds "
@@ -196,28 +151,26 @@ void run_to_end(const RunArguments& arguments, bool& begun) {
   }
   model = placed(std::move(model), config);
   nn::FineTuneTrainer::expect_trainable(*model);
-  const ImageAugmenter augmenter(config.augment_options(model->info().input));
+  const auto run_data = make_run_data(data, config, out);
+  const auto augmenter = run_data->augmenter(model->info().input);
   std::unique_ptr<Model> first_model;
-  std::optional<ImageAugmenter> first_augmenter;
+  std::unique_ptr<Augmenter> first_augmenter;
   if (config.first == "imagenet") {
     first_model = placed(
         nn::load_pretrained(network.architecture, network.weights, 0, config.input_size), config);
-    first_augmenter.emplace(config.augment_options(first_model->info().input));
+    first_augmenter = run_data->augmenter(first_model->info().input);
   }
-  const io::FrameSource source(data, config.preparation(),
-                               has_videos ? out / "frames" : fs::path());
-  KeepingOracle oracle(data.labels, source);
   nn::FineTuneTrainer trainer(recipe);
 
   ThreadExecutor executor(static_cast<int>(config.threads));
 
   LearnerOptions options;
   options.executor = &executor;
-  if (new_run) options.unreadable = find_bad_images(data, source, config, progress);
+  if (new_run) options.unreadable = find_bad_images(data, *run_data, config, progress);
   options.data = &data;
-  options.source = &source;
-  options.augmenter = &augmenter;
-  options.oracle = &oracle;
+  options.source = &run_data->source();
+  options.augmenter = augmenter.get();
+  options.oracle = &run_data->oracle();
   options.test_share = config.test_share;
   options.initial = model.get();
   options.trainer = &trainer;
@@ -234,7 +187,7 @@ void run_to_end(const RunArguments& arguments, bool& begun) {
   options.selector = selector.get();
   options.first = config.first == "imagenet" ? FirstBatch::imagenet : FirstBatch::random;
   options.first_model = first_model.get();
-  options.first_augmenter = first_augmenter ? &*first_augmenter : nullptr;
+  options.first_augmenter = first_augmenter.get();
   options.budget = config.budget;
   options.rules = config.batch_rules();
   options.rounds = config.rounds;
@@ -272,10 +225,8 @@ void run_to_end(const RunArguments& arguments, bool& begun) {
                    {"training views", joined(config.training_ranges)},
                    {"border", fmt::format("{} {}", config.border, config.border_value)}};
   if (!gpu.empty()) options.facts.emplace_back("device", gpu + ", " + config.forward);
-  if (has_videos) {
-    options.facts.emplace_back(
-        "frames", fmt::format("every {}, preparation {}", config.every, preparation_word(config)));
-  }
+  for (auto& fact : run_data->facts())
+    options.facts.push_back(std::move(fact));
   const std::vector<io::BadImage> unreadable = options.unreadable;
   learner.emplace(std::move(options), progress);
   folder.keep();
@@ -283,8 +234,7 @@ void run_to_end(const RunArguments& arguments, bool& begun) {
   if (const auto warning = single_view_warning(*selector, config.scoring_views)) {
     progress.note(*warning);
   }
-  if (new_run && (config.crop_field || config.mask_overlay))
-    write_video_table(out / "videos.csv", data, source, unreadable);
+  if (new_run) run_data->write_tables(out, unreadable);
   if (!new_run) folder.write_config(to_toml(config));  // rounds and stopping rules may be others
 
   const fs::path report = out / "report.html";

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <aift/core/types.hpp>
+#include <aift/ct/candidates.hpp>
+#include <aift/ct/froc.hpp>
+
+namespace aift::app {
+
+/// A row of scans.csv.
+struct Scan {
+  std::string name;                  ///< as the table gives it
+  std::filesystem::path volume;      ///< where it lies
+  std::filesystem::path truth = {};  ///< label volume; empty: none
+  index_t emboli = 0;                ///< in the truth
+  std::string group = {};
+  std::string split = {};
+};
+
+/// Reads `volume[,truth][,emboli][,split][,group]`, paths relative to the table.
+/// throws IoError naming the line
+[[nodiscard]] std::vector<Scan> read_scans(const std::filesystem::path& file);
+
+/// Different emboli that candidates of one volume hit.
+[[nodiscard]] index_t distinct_emboli(const std::vector<ct::Candidate>& candidates);
+
+/// What a SYNTHETIC file beside one of the scans, or in a folder above, says; empty: there is none.
+[[nodiscard]] std::string synthetic_sentence(const std::vector<Scan>& scans);
+
+/// Probability of a class for the test candidates of a run, by their path. throws IoError
+[[nodiscard]] std::map<std::string, double> read_predictions(const std::filesystem::path& file,
+                                                             const std::string& class_name);
+
+/// Candidates as the metrics want them.
+struct DetectionTable {
+  std::vector<ct::Finding> findings;
+  std::vector<index_t> emboli;         ///< of every scan
+  std::vector<double> scores;          ///< of every finding
+  std::vector<std::uint8_t> positive;  ///< labelled as an embolus
+  std::vector<index_t> groups;         ///< the scan
+};
+
+/// predictions  given: those of the test scans (split `test`, or without splits those that have a
+///              predicted candidate) count, and their candidates need a prediction each
+/// throws       IoError: a candidate of an unknown volume, or without a prediction
+[[nodiscard]] DetectionTable detection_table(
+    const std::vector<ct::Candidate>& candidates, const std::vector<Scan>& scans,
+    const std::filesystem::path& folder,
+    const std::optional<std::map<std::string, double>>& predictions);
+
+}  // namespace aift::app
