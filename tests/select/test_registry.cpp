@@ -51,9 +51,11 @@ TEST_CASE("an application adds a selector of its own") {
 
 TEST_CASE("unknown selectors and options are refused with what there is") {
   const auto registry = SelectorRegistry::with_builtin();
-  CHECK_THROWS_WITH(registry.make("enthropy"),
-                    ContainsSubstring("enthropy") &&
-                        ContainsSubstring("aift, badge, bald, class_balanced, diversity, entropy"));
+  CHECK_THROWS_WITH(
+      registry.make("enthropy"),
+      ContainsSubstring("enthropy") &&
+          ContainsSubstring(
+              "aift, badge, bald, class_balanced, cluster_margin, diversity, drop_query, entropy"));
   Settings settings;
   settings.set("alhpa=0.5");
   CHECK_THROWS_WITH(registry.make("aift", settings),
