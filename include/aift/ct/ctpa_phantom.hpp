@@ -46,7 +46,7 @@ struct CtpaScan {
   Volume volume;                     ///< HU
   std::vector<std::int16_t> labels;  ///< [z][y][x]: 0, or n in the voxels of embolus n (from 1)
   std::vector<Embolus> emboli;       ///< embolus n is emboli[n - 1]
-  std::vector<LookAlike> look_alikes;
+  std::vector<LookAlike> look_alikes;  ///< what may be taken for an embolus
 };
 
 /// A synthetic CT pulmonary angiogram: body, ribs and spine, lungs, mediastinum with heart, aorta, vena

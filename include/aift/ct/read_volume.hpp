@@ -25,7 +25,8 @@ struct SeriesInfo {
   std::string uid;       ///< SeriesInstanceUID: an identifier, for choosing, not for records
   std::string modality;  ///< "CT", "MR", ...
   index_t slices = 0;    ///< files
-  index_t columns = 0, rows = 0;  ///< pixels of the first slice
+  index_t columns = 0;   ///< pixels of a row of the first slice
+  index_t rows = 0;      ///< rows of the first slice
 };
 
 /// The series in a DICOM folder (not below it), most slices first, then by UID. Only headers are read.

@@ -14,7 +14,8 @@ namespace aift::ct {
 /// What the header of one DICOM slice says about its place.
 struct SliceHeader {
   std::string name;  ///< what messages call it: the name of its file
-  index_t columns = 0, rows = 0;
+  index_t columns = 0;  ///< pixels of a row
+  index_t rows = 0;     ///< rows of pixels
   std::array<double, 2> pixel_spacing = {0, 0};  ///< mm: between rows, between columns
   Point position = {0, 0, 0};                    ///< centre of the first pixel, LPS
   Point row_axis = {1, 0, 0};     ///< direction in which the columns of a row follow each other
