@@ -16,18 +16,21 @@
 /// runtime's output; they are not needed any more when it returns.
 class Ranking {
  public:
-  void add(const float* logits, aift::index_t candidates, aift::index_t views, aift::index_t classes) {
+  void add(const float* logits, aift::index_t candidates, aift::index_t views,
+           aift::index_t classes) {
     selector_.score(aift::PatchPredictions::dense(logits, candidates, views, classes,
                                                   aift::PredictionKind::logits),
                     table_);
   }
   /// The `batch` candidates to ask about, numbered over all batches.
   [[nodiscard]] aift::Selection hardest(aift::index_t batch) const {
-    return selector_.select({.size = table_.size(), .classes = table_.classes, .scores = &table_}, batch);
+    return selector_.select({.size = table_.size(), .classes = table_.classes, .scores = &table_},
+                            batch);
   }
 
  private:
-  aift::AiftSelector selector_{{.alpha = 0.5}};
+  // All views count; a smaller alpha drops those that contradict the majority, as noise.
+  aift::AiftSelector selector_{{.alpha = 1}};
   aift::ScoreTable table_;
 };
 // [end ranking]
@@ -44,8 +47,9 @@ void add_output(Ranking& ranking, const Ort::Value& logits, aift::index_t views)
 
 int main() {
   // In the place of a runtime's outputs: two batches, four views each, two classes.
-  const std::vector<float> first = {0, 1, 1, 0, 0, 2, 2, 0,   // candidate 0 disagrees with itself a little
-                                    9, 0, 9, 0, 8, 0, 9, 0};  // candidate 1 is sure
+  const std::vector<float> first = {
+      0, 1, 1, 0, 0, 2, 2, 0,   // candidate 0 disagrees with itself a little
+      9, 0, 9, 0, 8, 0, 9, 0};  // candidate 1 is sure
   const std::vector<float> second = {0, 4, 5, 0, 0, 3, 0, 6};  // candidate 2 contradicts itself
   Ranking ranking;
   ranking.add(first.data(), 2, 4, 2);
