@@ -16,6 +16,8 @@
 #include <aift/select/registry.hpp>
 #include <aift/select/score_selector.hpp>
 
+#include "first_draw.hpp"
+#include "learning_step.hpp"
 #include "pick_predictions.hpp"
 #include "prediction_table.hpp"
 #include "run_folder.hpp"
@@ -116,31 +118,6 @@ class Members {
  private:
   std::vector<std::uint64_t> ids_;
   std::vector<index_t> indices_;
-};
-
-/// The first batch: the candidates with the smallest numbers of their own.
-class FirstDraw final : public Selector {
- public:
-  [[nodiscard]] std::string_view name() const noexcept override { return "random"; }
-
- protected:
-  void pick(const PoolView& pool, index_t budget, const SelectContext& context,
-            Selection& out) const override {
-    std::vector<std::pair<std::uint64_t, index_t>> order;
-    order.reserve(pool.ids.size());
-    for (index_t i = 0; i < pool.size; ++i) {
-      if (!may_be_picked(pool, i)) continue;
-      order.emplace_back(KeyedRandom(context.seed, Purpose::first_batch, context.round,
-                                     pool.ids[static_cast<std::size_t>(i)])
-                             .bits(0),
-                         i);
-    }
-    std::partial_sort(order.begin(), order.begin() + budget, order.end());
-    for (index_t r = 0; r < budget; ++r) {
-      out.indices.push_back(order[static_cast<std::size_t>(r)].second);
-      out.reason.emplace_back("Drawn at random: no model is trained yet.");
-    }
-  }
 };
 
 }  // namespace
@@ -885,7 +862,8 @@ struct ActiveLearner::Impl {
     }
     if (rules.max_cost > 0) view.costs = gather(o.data->costs, costs);
 
-    const Selection picked = select_batch(selector, rules, view, budget, {o.seed, record.round, o.executor});
+    const Selection picked =
+        select_batch(selector, rules, view, budget, {o.seed, record.round, o.executor});
     record.vetoed = picked.vetoed;
     record.shortfall = picked.shortfall;
     AIFT_EXPECT(picked.size() >= 1 || !picked.shortfall.empty(), ValueError,
@@ -1034,13 +1012,6 @@ struct ActiveLearner::Impl {
     return out;
   }
 
-  static index_t classes_in(std::span<const LabelledCandidate> samples) {
-    std::set<label_t> seen;
-    for (const LabelledCandidate& one : samples)
-      seen.insert(one.label);
-    return static_cast<index_t>(seen.size());
-  }
-
   const RoundRecord& train(Progress& progress) {
     AIFT_EXPECT(state.pending && state.answered, ValueError,
                 "There are no new labels to train on; ask and answer first (query, submit).");
@@ -1115,7 +1086,9 @@ struct ActiveLearner::Impl {
     if (o.set == TrainSet::all) samples = all;
     if (o.set == TrainSet::only_new) samples = fresh;
     if (o.set == TrainSet::hard) {
-      hard = misclassified(std::span(all).first(all.size() - fresh.size()), record.round, progress);
+      hard = misclassified(model(), *o.augmenter, *o.source,
+                           std::span(all).first(all.size() - fresh.size()), record.round,
+                           pipeline("hard"), progress);
       samples = hard;
       samples.insert(samples.end(), fresh.begin(), fresh.end());
     }
@@ -1144,39 +1117,10 @@ struct ActiveLearner::Impl {
     round.source = o.source;
 
     if (folder) folder->expect_room();
-    std::unique_ptr<Model> scratch;
-    if (o.start == StartFrom::scratch) {
-      scratch = o.make_scratch(record.round);
-      AIFT_EXPECT(scratch != nullptr && scratch->info().classes == classes(), ShapeError,
-                  "make_scratch must make a model of {} classes.", classes());
-    }
-    const Model& parent = o.start == StartFrom::scratch      ? *scratch
-                          : o.start == StartFrom::pretrained ? *o.initial
-                                                             : model();
-    FitResult result = o.trainer->fit(parent, round, progress);
-    AIFT_EXPECT(result.model != nullptr && result.model->info().classes == classes(), ShapeError,
-                "The trainer \"{}\" must hand back a model of {} classes.", o.trainer->name(),
-                classes());
+    FitResult result =
+        fit_round(*o.trainer, {o.start, o.make_scratch, *o.initial, model()}, round, progress);
     record.fit = std::move(result.report);
     return std::move(result.model);
-  }
-
-  /// Those that the current model gets wrong, by the mean probability of their test views.
-  std::vector<LabelledCandidate> misclassified(std::span<const LabelledCandidate> earlier,
-                                               index_t round, Progress& progress) const {
-    std::vector<CandidateRef> members;
-    for (const LabelledCandidate& one : earlier)
-      members.push_back(one.candidate);
-    const std::vector<double> means =
-        predict_mean_probabilities(model(), *o.augmenter, *o.source, members, Purpose::test, round,
-                                   pipeline("hard"), progress);
-    std::vector<LabelledCandidate> wrong;
-    for (std::size_t i = 0; i < earlier.size(); ++i) {
-      const auto row = means.begin() + static_cast<std::ptrdiff_t>(i) * classes();
-      if (std::max_element(row, row + classes()) - row != earlier[i].label)
-        wrong.push_back(earlier[i]);
-    }
-    return wrong;
   }
 
   PredictionTable::Row prediction_row(std::string_view split, const CandidateRef& candidate,

@@ -14,6 +14,8 @@
 #include <aift/core/error.hpp>
 #include <aift/io/atomic_file.hpp>
 
+#include "src/io/flush.hpp"
+
 namespace aift {
 namespace {
 
@@ -47,16 +49,6 @@ bool is_temporary(std::string_view name) {
   return false;
 }
 
-void flush(const fs::path& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  AIFT_EXPECT(descriptor >= 0, IoError, "{} could not be opened after it was written: {}.",
-              path.string(), std::generic_category().message(errno));
-  const int failed = ::fsync(descriptor) != 0 ? errno : 0;
-  ::close(descriptor);
-  AIFT_EXPECT(failed == 0 || failed == EINVAL, IoError, "{} could not be flushed to the disk: {}.",
-              path.string(), std::generic_category().message(failed));
-}
-
 /// Spares a resumed run the wait for the disk where everything is as it should be.
 void write_if_changed(const fs::path& file, const std::string& content) {
   std::error_code error;
@@ -84,7 +76,7 @@ RunFolder::RunFolder(fs::path folder, OpenRun open) : folder_(std::move(folder))
     AIFT_EXPECT(!error, IoError,
                 "The run folder {} cannot be made: {}; give a folder you may write.",
                 folder_.string(), error.message());
-    flush(fs::absolute(folder_).lexically_normal().parent_path());
+    io::flush(fs::absolute(folder_).lexically_normal().parent_path());
   }
 
   lock_ = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -134,8 +126,8 @@ std::string RunFolder::model_name(index_t round, const Model& model) {
 void RunFolder::save_model(const Model& model, const std::string& name) {
   const fs::path file = folder_ / name;
   model.save(file);
-  flush(file);
-  flush(folder_);
+  io::flush(file);
+  io::flush(folder_);
   std::error_code error;
   const std::uintmax_t size = fs::file_size(file, error);
   model_bytes_ = error ? 0 : size;

@@ -12,10 +12,10 @@
 #include <aift/io/numbers.hpp>
 #include <aift/store/digest.hpp>
 
-#include "flush.hpp"
 #include "impl.hpp"
 #include "schema.hpp"
 #include "software.hpp"
+#include "src/io/flush.hpp"
 
 namespace aift::store {
 
@@ -260,7 +260,7 @@ void Project::create(const fs::path& folder, const ProjectSettings& settings,
     fs::remove_all(partial, error);
     throw IoError(fmt::format("{} could not be made: {}.", whole.string(), why));
   }
-  flush(whole.parent_path());
+  io::flush(whole.parent_path());
 }
 
 Project::Project(const fs::path& folder, const OpenOptions& options)

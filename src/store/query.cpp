@@ -8,12 +8,12 @@
 #include <unordered_map>
 
 #include <aift/core/error.hpp>
-#include <aift/core/rng.hpp>
 #include <aift/select/registry.hpp>
 #include <aift/select/score_selector.hpp>
 #include <aift/store/digest.hpp>
 
 #include "impl.hpp"
+#include "src/loop/first_draw.hpp"
 
 namespace aift::store {
 
@@ -23,29 +23,6 @@ constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr std::size_t kRowBytes = 32;
 
 std::size_t at(index_t i) { return static_cast<std::size_t>(i); }
-
-/// While no model is there: the candidates with the smallest numbers of their own.
-class FirstDraw final : public Selector {
- public:
-  [[nodiscard]] std::string_view name() const noexcept override { return "random"; }
-
- protected:
-  void pick(const PoolView& pool, index_t budget, const SelectContext& context,
-            Selection& out) const override {
-    std::vector<std::pair<std::uint64_t, index_t>> order;
-    for (index_t i = 0; i < pool.size; ++i) {
-      if (!may_be_picked(pool, i)) continue;
-      const std::uint64_t id = pool.ids[at(i)];
-      order.emplace_back(
-          KeyedRandom(context.seed, Purpose::first_batch, context.round, id).bits(0), i);
-    }
-    std::partial_sort(order.begin(), order.begin() + budget, order.end());
-    for (index_t r = 0; r < budget; ++r) {
-      out.indices.push_back(order[at(r)].second);
-      out.reason.emplace_back("Drawn at random: no model is trained yet.");
-    }
-  }
-};
 
 struct Candidate {
   std::uint64_t id = 0;

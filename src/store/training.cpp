@@ -13,9 +13,10 @@
 #include <aift/select/registry.hpp>
 #include <aift/store/digest.hpp>
 
-#include "flush.hpp"
 #include "impl.hpp"
 #include "software.hpp"
+#include "src/io/flush.hpp"
+#include "src/loop/learning_step.hpp"
 #include "test_set.hpp"
 
 namespace aift::store {
@@ -204,23 +205,6 @@ class Training {
     return samples.size() < before;
   }
 
-  std::vector<LabelledCandidate> misclassified(const Model& by,
-                                               std::span<const LabelledCandidate> earlier) const {
-    std::vector<CandidateRef> members;
-    for (const LabelledCandidate& one : earlier)
-      members.push_back(one.candidate);
-    const std::vector<double> means =
-        predict_mean_probabilities(by, *parts_.augmenter, *parts_.source, members, Purpose::test,
-                                   round_, pipeline("hard"), progress_);
-    std::vector<LabelledCandidate> wrong;
-    const auto k = static_cast<std::ptrdiff_t>(impl_.settings.classes.size());
-    for (std::size_t i = 0; i < earlier.size(); ++i) {
-      const auto row = means.begin() + static_cast<std::ptrdiff_t>(i) * k;
-      if (std::max_element(row, row + k) - row != earlier[i].label) wrong.push_back(earlier[i]);
-    }
-    return wrong;
-  }
-
   void fit_and_commit(TrainingOutcome& outcome) {
     const ProjectSettings& settings = impl_.settings;
     if (round_ < 0) round_ = impl_.db.integer("SELECT count(*) FROM rounds");
@@ -252,11 +236,6 @@ class Training {
       }
     }
     const double seconds = std::chrono::duration<double>(Clock::now() - began).count();
-    AIFT_EXPECT(result.model != nullptr &&
-                    result.model->info().classes == static_cast<index_t>(settings.classes.size()),
-                ShapeError, "The trainer \"{}\" must hand back a model of {} classes.",
-                parts_.trainer->name(), settings.classes.size());
-
     const TestPredictions predictions = predict_test_set(*result.model);
     const Metrics metrics = measure(impl_, project_.verdicts(), predictions);
     const GateDecision gate = judge(predictions);
@@ -318,13 +297,6 @@ class Training {
     outcome.model = impl_.model(impl_.db.integer("SELECT count(*) FROM models") - 1);
   }
 
-  static std::size_t classes_in(std::span<const LabelledCandidate> samples) {
-    std::set<label_t> seen;
-    for (const LabelledCandidate& one : samples)
-      seen.insert(one.label);
-    return seen.size();
-  }
-
   /// What is trained on, of all that is labelled; fills fresh_ and hard_.
   std::vector<LabelledCandidate> choose(const std::vector<LabelledCandidate>& all,
                                         const Model& current, index_t parent_model) {
@@ -338,7 +310,10 @@ class Training {
       (seen.contains({one.candidate.index, one.label}) ? earlier : fresh_).push_back(one);
     if (impl_.settings.set == TrainSet::all) return all;
     std::vector<LabelledCandidate> samples;
-    if (impl_.settings.set == TrainSet::hard) samples = hard_ = misclassified(current, earlier);
+    if (impl_.settings.set == TrainSet::hard) {
+      samples = hard_ = misclassified(current, *parts_.augmenter, *parts_.source, earlier, round_,
+                                      pipeline("hard"), progress_);
+    }
     samples.insert(samples.end(), fresh_.begin(), fresh_.end());
     return samples;
   }
@@ -358,26 +333,22 @@ class Training {
     round.samples = samples;
     round.augmenter = parts_.augmenter;
     round.source = parts_.source;
-    std::unique_ptr<Model> scratch;
-    if (settings.start == StartFrom::scratch) scratch = parts_.make_scratch(round_);
-    const Model& parent = settings.start == StartFrom::scratch      ? *scratch
-                          : settings.start == StartFrom::pretrained ? *parts_.initial
-                                                                    : current;
-    return parts_.trainer->fit(parent, round, progress_);
+    return fit_round(*parts_.trainer, {settings.start, parts_.make_scratch, *parts_.initial, current},
+                     round, progress_);
   }
 
   std::pair<std::string, std::string> save(const Model& model) const {
     const std::string& type = model.info().file_type;
     const fs::path trial = impl_.folder / kModels / ("trial" + type);
     model.save(trial);
-    flush(trial);
+    io::flush(trial);
     const std::string hash = sha256_of_file(trial);
     const fs::path file = impl_.model_file(hash, type);
     std::error_code error;
     fs::permissions(trial, fs::perms::owner_read | fs::perms::group_read | fs::perms::others_read, error);
     fs::rename(trial, file, error);
     AIFT_EXPECT(!error, IoError, "{} could not be written: {}.", file.string(), error.message());
-    flush(impl_.folder / kModels);
+    io::flush(impl_.folder / kModels);
     return {hash, type};
   }
 

@@ -10,7 +10,7 @@
 
 #include <aift/core/error.hpp>
 
-namespace aift::store {
+namespace aift::io {
 
 /// Brings a file, or the names in a folder, to the disk. throws IoError naming it
 inline void flush(const std::filesystem::path& path) {
@@ -23,4 +23,4 @@ inline void flush(const std::filesystem::path& path) {
               path.string(), std::generic_category().message(failed));
 }
 
-}  // namespace aift::store
+}  // namespace aift::io
