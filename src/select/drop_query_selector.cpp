@@ -4,6 +4,7 @@
 #include <aift/core/error.hpp>
 
 #include "k_means.hpp"
+#include "pool_scores.hpp"
 
 namespace aift {
 
@@ -74,11 +75,7 @@ void DropQuerySelector::score_into(const PatchPredictions& chunk, ScoreTable& ou
 void DropQuerySelector::pick(const PoolView& pool, index_t budget, const SelectContext& context,
                              Selection& out) const {
   ScoreTable scored;
-  if (pool.scores == nullptr) this->score(*pool.predictions, scored);
-  const ScoreTable& table = pool.scores != nullptr ? *pool.scores : scored;
-  AIFT_EXPECT(table.name.empty() || table.name == name(), ValueError,
-              "The selector {} needs a score table of its own; this one was made by {}.", name(),
-              table.name);
+  const ScoreTable& table = aift::detail::pool_scores(*this, pool, scored);
   std::vector<index_t> doubted;
   std::vector<index_t> others;
   for (const index_t i : canonical(pool, false))
@@ -91,11 +88,7 @@ void DropQuerySelector::pick(const PoolView& pool, index_t budget, const SelectC
     const Clusters clusters = k_means(rows, count, random, 100, context.executor);
     for (const index_t p : nearest_to_centres(clusters, count)) {
       const index_t i = rows.candidate(p);
-      out.indices.push_back(i);
-      out.score.push_back(table.score[at(i)]);
-      if (!table.entropy.empty()) out.entropy.push_back(table.entropy[at(i)]);
-      if (!table.diversity.empty()) out.diversity.push_back(table.diversity[at(i)]);
-      if (!table.dominant.empty()) out.dominant.push_back(table.dominant[at(i)]);
+      aift::detail::push_pick(table, i, out);
       out.reason.push_back(fmt::format(
           "{:.3g} of the patches predict another class; nearest to the centre of a cluster",
           table.score[at(i)]));

@@ -12,6 +12,7 @@
 #include <aift/math/log.hpp>
 
 #include "eligible.hpp"
+#include "pool_scores.hpp"
 
 namespace aift {
 
@@ -212,15 +213,7 @@ void ScoreSelector::score(const PatchPredictions& chunk, ScoreTable& out) const 
 void ScoreSelector::pick(const PoolView& pool, index_t budget, const SelectContext& context,
                          Selection& out) const {
   ScoreTable scored;
-  if (pool.scores == nullptr) score(*pool.predictions, scored);
-  const ScoreTable& table = pool.scores != nullptr ? *pool.scores : scored;
-  AIFT_EXPECT(table.name.empty() || table.name == name(), ValueError,
-              "The selector {} needs a score table of its own; this one was made by {}.", name(),
-              table.name);
-  for (std::size_t i = 0; i < table.score.size(); ++i) {
-    AIFT_EXPECT(!std::isnan(table.score[i]), ValueError,
-                "Scores must be numbers; candidate {} has NaN.", i);
-  }
+  const ScoreTable& table = detail::pool_scores(*this, pool, scored);
   const std::vector<index_t> eligible = detail::eligible_candidates(pool);
   std::vector<double> scores;
   scores.reserve(eligible.size());
@@ -280,11 +273,7 @@ void ScoreSelector::pick(const PoolView& pool, index_t budget, const SelectConte
     }
     const auto kept = source->kept_of(row);
     const auto dropped = source->dropped_of(row);
-    out.indices.push_back(i);
-    out.score.push_back(table.score[at(i)]);
-    if (!table.entropy.empty()) out.entropy.push_back(table.entropy[at(i)]);
-    if (!table.diversity.empty()) out.diversity.push_back(table.diversity[at(i)]);
-    if (!table.dominant.empty()) out.dominant.push_back(table.dominant[at(i)]);
+    detail::push_pick(table, i, out);
     if (!kept.empty()) {
       out.kept.emplace_back(kept.begin(), kept.end());
       out.dropped.push_back(dropped);

@@ -3,6 +3,7 @@
 
 #include <aift/core/error.hpp>
 
+#include "pool_scores.hpp"
 #include "round_robin.hpp"
 
 namespace aift {
@@ -30,11 +31,7 @@ std::unique_ptr<Selector> StratifiedEntropySelector::make(const Settings& settin
 void StratifiedEntropySelector::pick(const PoolView& pool, index_t budget,
                                      const SelectContext& context, Selection& out) const {
   ScoreTable scored;
-  if (pool.scores == nullptr) this->score(*pool.predictions, scored);
-  const ScoreTable& table = pool.scores != nullptr ? *pool.scores : scored;
-  AIFT_EXPECT(table.name.empty() || table.name == name(), ValueError,
-              "The selector {} needs a score table of its own; this one was made by {}.", name(),
-              table.name);
+  const ScoreTable& table = aift::detail::pool_scores(*this, pool, scored);
   const std::vector<index_t> order = canonical(pool, false);
   std::vector<double> scores;
   for (const index_t i : order)
@@ -49,11 +46,7 @@ void StratifiedEntropySelector::pick(const PoolView& pool, index_t budget,
   std::vector<char> taken(at(pool.size), 0);
   const auto add = [&](index_t i, const std::string& reason) {
     taken[at(i)] = 1;
-    out.indices.push_back(i);
-    out.score.push_back(table.score[at(i)]);
-    if (!table.entropy.empty()) out.entropy.push_back(table.entropy[at(i)]);
-    if (!table.diversity.empty()) out.diversity.push_back(table.diversity[at(i)]);
-    out.dominant.push_back(table.dominant[at(i)]);
+    aift::detail::push_pick(table, i, out);
     out.reason.push_back(reason);
   };
   if (by_class > 0) {
