@@ -61,20 +61,6 @@ const char* verdict_class(Verdict verdict) {
   return verdict == Verdict::win ? "win" : (verdict == Verdict::loss ? "loss" : "");
 }
 
-std::string verdict_text(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::win:
-      return "win";
-    case Verdict::loss:
-      return "loss";
-    case Verdict::tie:
-      return "tie";
-    case Verdict::none:
-      break;
-  }
-  return "baseline";
-}
-
 /// Table rows of cells with the column's name for narrow screens.
 class Table {
  public:
@@ -206,7 +192,7 @@ std::string curve_table(const BenchSummary& summary, const TaskSummary& task) {
     table.cell(interval(r.last));
     table.cell(base ? std::string() : interval(r.difference, true), verdict_class(r.verdict));
     table.cell(p_text(r.p_holm));
-    table.cell(base ? "baseline" : verdict_text(r.verdict), verdict_class(r.verdict));
+    table.cell(base ? "baseline" : std::string(to_string(r.verdict)), verdict_class(r.verdict));
     table.cell(base ? std::string() : fmt::format("{} of {}", r.seeds_ahead, r.seeds_compared));
     table.cell(std::isnan(r.rank) ? "n/a" : fmt::format("{:.2f}", r.rank));
     for (const double reached : r.labels_to_share)

@@ -32,7 +32,7 @@ var shown=names.map(function(n,i){return i}).filter(function(i){return boxes[i].
 var low=Infinity,high=-Infinity;
 function see(v){if(v!==null&&isFinite(v)){low=Math.min(low,v);high=Math.max(high,v)}}
 shown.forEach(function(i){var r=t.results[i];r.mean.forEach(function(v,k){if(v===null)return;
-var h=shown.length<=6&&r.half[k]!==null?r.half[k]:0;see(v-h);see(v+h)})});
+var h=shown.length<=6&&r.half[k]!==null?r.half[k]:0;see(Math.max(0,v-h));see(Math.min(1,v+h))})});
 if(t.all_labels.mean!==null)see(t.all_labels.mean);
 if(!(high>low)){low=isFinite(low)?low-.05:0;high=isFinite(high)?high+.05:1}
 var pad=(high-low)*.04;low-=pad;high+=pad;
@@ -56,7 +56,8 @@ svg.appendChild(grid);
 shown.forEach(function(i){var r=t.results[i],up="",down=[],line="",g=make("g",{"class":"s"+i%8,"data-selector":names[i]});
 r.mean.forEach(function(v,k){if(v===null||x[k]===null)return;var X=px(x[k]).toFixed(1),h=r.half[k]||0;
 line+=(line?"L":"M")+X+" "+py(v).toFixed(1);
-up+=(up?"L":"M")+X+" "+py(v+h).toFixed(1);down.unshift("L"+X+" "+py(v-h).toFixed(1))});
+up+=(up?"L":"M")+X+" "+py(Math.min(1,v+h)).toFixed(1);
+down.unshift("L"+X+" "+py(Math.max(0,v-h)).toFixed(1))});
 if(up&&shown.length<=6)g.appendChild(make("path",{"class":"band",d:up+down.join("")+"Z"}));
 var path=make("path",{"class":"line","stroke-dasharray":dash(i),d:line});
 path.appendChild(make("title",{},names[i]));g.appendChild(path);svg.appendChild(g)});
@@ -84,6 +85,6 @@ draw()})();
 
 /// Base64 of the SHA-256 of kBenchScript; tests/bench/check_bench_report.py says which value belongs
 /// here after a change.
-inline constexpr std::string_view kBenchScriptHash = "ICWecN17elrnGp0pP3GKNyYdKZvEilw/GVzAHcsdxlw=";
+inline constexpr std::string_view kBenchScriptHash = "S7+YGSWXzbg8+sKObZxzzrgAARLzfdl7Y7M5KnANba4=";
 
 }  // namespace aift::bench

@@ -39,37 +39,9 @@ double student_p(double t, index_t freedom) {
   return std::clamp(tail(std::fabs(t), freedom), 0.0, 1.0);
 }
 
-double student_t_975(index_t freedom) {
-  double low = 0, high = 13;  // 12.706 is the largest, with one degree of freedom
-  for (int i = 0; i < 60; ++i) {
-    const double middle = (low + high) / 2;
-    (student_p(middle, freedom) > 0.05 ? low : high) = middle;
-  }
-  return (low + high) / 2;
-}
-
 MeanInterval mean_interval(std::span<const double> values) {
-  MeanInterval out;
-  double sum = 0;
-  for (const double value : values) {
-    if (!std::isfinite(value)) continue;
-    sum += value;
-    ++out.count;
-  }
-  if (out.count == 0) return out;
-  const auto n = static_cast<double>(out.count);
-  out.mean = sum / n;
-  if (out.count < 2) return out;
-  double squares = 0;
-  for (const double value : values) {
-    if (std::isfinite(value)) squares += (value - out.mean) * (value - out.mean);
-  }
-  static thread_local std::vector<double> points;  // by degrees of freedom
-  const auto freedom = static_cast<std::size_t>(out.count - 1);
-  if (points.size() <= freedom) points.resize(freedom + 1, 0.0);
-  if (points[freedom] == 0) points[freedom] = student_t_975(out.count - 1);
-  out.half = points[freedom] * std::sqrt(squares / (n - 1) / n);
-  return out;
+  const io::report::Estimate found = io::report::estimate(values);
+  return {found.mean, found.half, found.count};
 }
 
 double paired_p(std::span<const double> differences) {

@@ -6,14 +6,15 @@
 
 #include <aift/bench/summary.hpp>
 
+#include "src/io/report_statistics.hpp"
+
 namespace aift::bench::detail {
 
 /// Chance of a |T| of at least |t| with `freedom` >= 1 degrees of freedom.
 /// Its density in the angle atan(t / sqrt(freedom)), by Simpson's rule: no cancellation in the tail.
 [[nodiscard]] double student_p(double t, index_t freedom);
-/// Upper 2.5 % point.
-[[nodiscard]] double student_t_975(index_t freedom);
-/// Of the finite values.
+using io::report::student_t_975;
+/// Of the finite values, as io::report::estimate.
 [[nodiscard]] MeanInterval mean_interval(std::span<const double> values);
 /// Two-sided p of the paired t-test against 0; NaN with fewer than two differences. Equal
 /// differences: 1 when they are 0, else 0.

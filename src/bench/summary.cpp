@@ -307,6 +307,20 @@ void judge_all(BenchSummary& summary) {
 
 }  // namespace
 
+std::string_view to_string(Verdict verdict) noexcept {
+  switch (verdict) {
+    case Verdict::win:
+      return "win";
+    case Verdict::loss:
+      return "loss";
+    case Verdict::tie:
+      return "tie";
+    case Verdict::none:
+      break;
+  }
+  return "";
+}
+
 BenchSummary summarise(std::span<const CurvePoint> points, const std::string& metric,
                        const std::string& baseline) {
   (void)value_of(Metrics{}, metric);

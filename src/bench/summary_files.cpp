@@ -16,20 +16,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-const char* word(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::win:
-      return "win";
-    case Verdict::loss:
-      return "loss";
-    case Verdict::tie:
-      return "tie";
-    case Verdict::none:
-      break;
-  }
-  return "";
-}
-
 /// JSON has no NaN and no infinity: null.
 Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 Json numbers(const std::vector<double>& values) {
@@ -68,7 +54,7 @@ std::string summary_csv(const BenchSummary& summary) {
       }
       add(r.p);
       add(r.p_holm);
-      fields.emplace_back(word(r.verdict));
+      fields.emplace_back(to_string(r.verdict));
       fields.push_back(fmt::format("{}", r.seeds_ahead));
       fields.push_back(fmt::format("{}", r.seeds_compared));
       add(r.rank);
@@ -137,7 +123,7 @@ std::string summary_json(const BenchSummary& summary) {
                            {"difference", interval(r.difference)},
                            {"p", number(r.p)},
                            {"p_holm", number(r.p_holm)},
-                           {"verdict", word(r.verdict)},
+                           {"verdict", to_string(r.verdict)},
                            {"seeds_ahead", r.seeds_ahead},
                            {"seeds_compared", r.seeds_compared},
                            {"rank", number(r.rank)},

@@ -5,6 +5,7 @@
 #include <limits>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <aift/bench/curves.hpp>
@@ -25,6 +26,8 @@ enum class Verdict : std::uint8_t {
   win,   ///< the larger area
   loss   ///< the smaller one
 };
+/// "win", "tie" or "loss"; nothing for Verdict::none.
+[[nodiscard]] std::string_view to_string(Verdict verdict) noexcept;
 
 /// A number with the interval of a bootstrap over the seeds.
 struct Bootstrapped {
