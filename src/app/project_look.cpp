@@ -93,7 +93,8 @@ int print_report(const store::AuditReport& report) {
   fmt::print("{} events, {} contents, {} models checked; head {}\n{}\n", report.events,
              report.contents, report.models, report.head,
              report.problems.empty() ? "nothing was changed"
-                                     : fmt::format("{} problems", report.problems.size()));
+                                     : fmt::format("{} problem{}", report.problems.size(),
+                                                   report.problems.size() == 1 ? "" : "s"));
   return report.problems.empty() ? kExitGood : kExitFailure;
 }
 
@@ -118,7 +119,8 @@ void add_audit(CLI::App& app) {
     bool paths = false;
   };
   auto arguments = std::make_shared<Arguments>();
-  auto* verify = audit->add_subcommand("verify", "Every byte that the project says, against the record");
+  auto* verify =
+      audit->add_subcommand("verify", "Every byte that the project says, against the record");
   add_project(verify, arguments->look);
   verify->add_option("--head", arguments->head, "Hash of an event as it was noted elsewhere")
       ->type_name("HASH");
@@ -137,8 +139,9 @@ void add_audit(CLI::App& app) {
   samples->add_flag("--paths", arguments->paths, "Paths too, which may identify patients");
   samples->callback([arguments] {
     const store::Project project = open(arguments->look, "audit");
+    const auto uses = store::samples_of(project, arguments->model);
     fmt::print("sample,label,model,withdrawn{}\n", arguments->paths ? ",path" : "");
-    for (const store::SampleUse& use : store::samples_of(project, arguments->model)) {
+    for (const store::SampleUse& use : uses) {
       fmt::print("{},{},{},{}{}\n", use.sample.sid, class_of(project, use.label), use.model,
                  use.sample.withdrawn ? 1 : 0, arguments->paths ? "," + use.sample.path : "");
     }
@@ -151,10 +154,10 @@ void add_audit(CLI::App& app) {
       ->type_name("SAMPLE");
   models->callback([arguments] {
     const store::Project project = open(arguments->look, "audit");
-    fmt::print("model,trained,inherited,tested,current,hash\n");
     const std::vector<store::StoredModel> all = project.models();
-    for (const store::ModelTouch& touch :
-         store::models_of(project, project.sample(arguments->sample))) {
+    const auto touches = store::models_of(project, project.sample(arguments->sample));
+    fmt::print("model,trained,inherited,tested,current,hash\n");
+    for (const store::ModelTouch& touch : touches) {
       fmt::print("{},{:d},{:d},{:d},{:d},{}\n", touch.model, touch.trained, touch.inherited,
                  touch.tested, touch.current, all[static_cast<std::size_t>(touch.model)].hash);
     }
@@ -179,9 +182,10 @@ void print_status(const store::Project& project, bool json) {
   }
   if (!project.settings().synthetic.empty())
     fmt::print("synthetic data: {}\n", project.settings().synthetic);
-  fmt::print("samples   {}: {} in the pool, {} in the locked test set ({} labelled), {} kept out, {} "
-             "withdrawn\n",
-             s.samples, s.pool, s.test, s.test_labelled, s.out, s.withdrawn);
+  fmt::print(
+      "samples   {}: {} in the pool, {} in the locked test set ({} labelled), {} kept out, {} "
+      "withdrawn\n",
+      s.samples, s.pool, s.test, s.test_labelled, s.out, s.withdrawn);
   fmt::print("labels    {} of the pool, from {} answers; {} conflicts\n", s.labelled, s.answers,
              s.conflicts);
   fmt::print("rounds    {}{}\n", s.rounds,
@@ -191,14 +195,16 @@ void print_status(const store::Project& project, bool json) {
   fmt::print("models    {}, {} of them rejected\n", s.models, s.rejected);
   if (s.model) {
     const Metrics& m = s.model->metrics;
-    fmt::print("current   model {} of round {}: auc {}, accuracy {}, balanced {}, log loss {} on {} "
-               "test samples\n",
-               s.model->number, s.model->round, figure(m.auc), figure(m.accuracy),
-               figure(m.balanced_accuracy), figure(m.log_loss), m.samples);
+    fmt::print(
+        "current   model {} of round {}: auc {}, accuracy {}, balanced {}, log loss {} on {} "
+        "test samples\n",
+        s.model->number, s.model->round, figure(m.auc), figure(m.accuracy),
+        figure(m.balanced_accuracy), figure(m.log_loss), m.samples);
   }
   const index_t batch = std::min(project.settings().budget, s.left);
-  fmt::print("go on     {} labels a round at {} each, training {}; {} samples of the pool are left\n",
-             batch, duration(s.seconds_per_label), duration(s.seconds_per_training), s.left);
+  fmt::print(
+      "go on     {} labels a round at {} each, training {}; {} samples of the pool are left\n",
+      batch, duration(s.seconds_per_label), duration(s.seconds_per_training), s.left);
   fmt::print("record    {} events, head {}\n", s.events, s.head);
   fmt::print("size      {:.1f} MB\n", static_cast<double>(s.bytes) / 1e6);
   fmt::print("next      {}\n", s.next);
@@ -222,7 +228,8 @@ void add_look_commands(CLI::App& app) {
     index_t model = -1;
   };
   auto exported = std::make_shared<ExportArguments>();
-  command = app.add_subcommand("export", "The current model, the labels, picks and metrics as files");
+  command =
+      app.add_subcommand("export", "The current model, the labels, picks and metrics as files");
   add_project(command, exported->look);
   command->add_option("--out", exported->out, "Folder")->required()->type_name("FOLDER");
   command->add_option("--model", exported->model, "Another model than the current one")
