@@ -81,6 +81,22 @@ def make_run(folder, data, seed, selector, shift):
         "2,test,3,clip3.png,g,mucosa,0.02,0.98\n2,labelled,1,clip1.png,g,polyp,0.9,0.1\n")
 
 
+# Least contrast of a text with what lies behind it, in the frame w of a page, into out.
+CONTRAST = r"""
+function rgb(s){return s.match(/[\d.]+/g).map(Number)}
+function lum(c){var v=c.slice(0,3).map(function(x){x/=255;return x<=.03928?x/12.92:Math.pow((x+.055)/1.055,2.4)});
+ return .2126*v[0]+.7152*v[1]+.0722*v[2]}
+function ground(e){for(;e;e=e.parentElement){var c=rgb(w.getComputedStyle(e).backgroundColor);
+ if(c.length<4||c[3]>0)return c}return [255,255,255]}
+var worst=99,where="",texts=0;
+$("body *").forEach(function(e){
+ if(!Array.from(e.childNodes).some(function(n){return n.nodeType===3&&n.data.trim()})||/SCRIPT|STYLE|TITLE|title/.test(e.tagName))return;
+ var s=w.getComputedStyle(e),svg=e.namespaceURI.indexOf("svg")>=0;
+ var a=lum(rgb(svg?s.fill:s.color)),b=lum(ground(e)),r=(Math.max(a,b)+.05)/(Math.min(a,b)+.05);
+ texts++;if(r<worst){worst=r;where=e.tagName+"."+(e.className.baseVal||e.className)}});
+out.contrast=worst;out.where=where;out.texts=texts;
+"""
+
 # Runs in a page that shows the report in a frame of the wanted width.
 PROBE = r"""
 <!doctype html><html><body style="margin:0"><iframe id="f" style="border:0;width:%(width)dpx;height:2000px"
@@ -96,19 +112,7 @@ out.scroll=d.documentElement.scrollWidth;
 out.inner=$("main *").filter(function(e){var c=e.closest("svg,table,.skip");
  return !c&&e.getBoundingClientRect().right>w.innerWidth+1}).map(function(e){return e.className||e.tagName}).slice(0,5);
 out.cells=$("td,caption").filter(function(e){return e.getBoundingClientRect().right>w.innerWidth+1}).length;
-function rgb(s){return s.match(/[\d.]+/g).map(Number)}
-function lum(c){var v=c.slice(0,3).map(function(x){x/=255;return x<=.03928?x/12.92:Math.pow((x+.055)/1.055,2.4)});
- return .2126*v[0]+.7152*v[1]+.0722*v[2]}
-function ground(e){for(;e;e=e.parentElement){var c=rgb(w.getComputedStyle(e).backgroundColor);
- if(c.length<4||c[3]>0)return c}return [255,255,255]}
-var worst=99,where="",texts=0;
-$("body *").forEach(function(e){
- if(!Array.from(e.childNodes).some(function(n){return n.nodeType===3&&n.data.trim()})||/SCRIPT|STYLE|TITLE|title/.test(e.tagName))return;
- var s=w.getComputedStyle(e),svg=e.namespaceURI.indexOf("svg")>=0;
- var a=lum(rgb(svg?s.fill:s.color)),b=lum(ground(e)),r=(Math.max(a,b)+.05)/(Math.min(a,b)+.05);
- texts++;if(r<worst){worst=r;where=e.tagName+"."+(e.className.baseVal||e.className)}});
-out.contrast=worst;out.where=where;out.texts=texts;
-out.fakeButtons=$("div[onclick],span[onclick],[role=button]:not(button)").length;
+%(contrast)sout.fakeButtons=$("div[onclick],span[onclick],[role=button]:not(button)").length;
 out.unreachable=$("a[href],button,select,input,summary").filter(function(e){return e.tabIndex<0}).length;
 out.unlabelled=$("select,input").filter(function(e){return !e.labels.length}).length
  +$("img:not([alt])").length+$("svg.curve:not([aria-label])").length;
@@ -138,11 +142,12 @@ def browse(chromium, home, *arguments):
         capture_output=True, text=True, timeout=120, check=False).stdout
 
 
-def probe(chromium, folder, report, width, dark):
+def probe(chromium, folder, script, report, width, dark):
+    """What `script`, a page with the report in a frame, found out."""
     page = folder / f"probe-{width}.html"
-    page.write_text(PROBE % {"width": width, "report": report.as_uri(),
-                             "dark": "true" if dark else "false"})
-    dom = browse(chromium, folder / "home", "--window-size=1400,2100", "--dump-dom", page.as_uri())
+    page.write_text(script % {"width": width, "report": report.as_uri(), "contrast": CONTRAST,
+                              "dark": "true" if dark else "false"})
+    dom = browse(chromium, folder / "home", "--window-size=1400,2500", "--dump-dom", page.as_uri())
     found = re.search(r'<pre id="result">(.*?)</pre>', dom, re.S)
     text = found.group(1) if found else "none"
     if text == "none":
@@ -214,7 +219,7 @@ def main():
                   "report was checked.")
             return
         for report, width, dark in ((one, 390, False), (one, 1280, True), (several, 390, True)):
-            check_page(probe(chromium, folder, report, width, dark), width, dark)
+            check_page(probe(chromium, folder, PROBE, report, width, dark), width, dark)
         if arguments.keep:
             arguments.keep.mkdir(parents=True, exist_ok=True)
             for report in (one, several):

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <aift/phantom/colonoscopy.hpp>
 
+#include <cmath>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -9,6 +10,7 @@
 
 #include <aift/core/error.hpp>
 #include <aift/io/dataset.hpp>
+#include <aift/io/image_source.hpp>
 
 #include "tests/io/message_of.hpp"
 #include "tests/phantom/folders.hpp"
@@ -78,6 +80,43 @@ TEST_CASE("colonoscopy: one group per video, rare polyps, marked as synthetic", 
     CHECK(its.size() == 1);
   CHECK(positives == result.positives);
   CHECK(uninformative == result.uninformative);
+}
+
+TEST_CASE("colonoscopy: the colour of a patient does not tell who has a polyp", "[colonoscopy]") {
+  const TempDir dir;
+  double off = 0;
+  constexpr int kSeeds = 4;
+  for (int seed = 0; seed < kSeeds; ++seed) {
+    phantom::ColonoscopyOptions options = small();
+    options.videos = 30;
+    options.frames = 2;
+    options.positives = 0.3;
+    options.uninformative = 0;
+    options.seed = static_cast<std::uint64_t>(seed);
+    const fs::path out = dir / std::to_string(seed);
+    (void)phantom::write_colonoscopy(out, options);
+    const auto paths = column_of(out, "path");
+    const auto labels = column_of(out, "label");
+    std::vector<double> with, without;
+    for (std::size_t i = 0; i < paths.size();
+         i += 2) {  // green over red, one frame of each patient
+      const Image frame = io::decode_image(out / paths[i]);
+      double red = 0, green = 0;
+      for (std::size_t p = 0; p + 2 < frame.pixels.size(); p += 3) {
+        red += frame.pixels[p];
+        green += frame.pixels[p + 1];
+      }
+      (labels[i] == "polyp" ? with : without).push_back(green / red);
+    }
+    REQUIRE(with.size() >= 5);
+    double ahead = 0;  // the AUC of the colour
+    for (const double a : with)
+      for (const double b : without)
+        ahead += a > b ? 1.0 : 0.0;
+    off += std::abs(ahead / static_cast<double>(with.size() * without.size()) - 0.5) / kSeeds;
+  }
+  CAPTURE(off);
+  CHECK(off < 0.06);  // drawn independently, patients are 0.13 away from 0.5
 }
 
 TEST_CASE("colonoscopy: neighbouring frames are nearly the same", "[colonoscopy]") {

@@ -9,6 +9,7 @@
 
 #include <aift/core/error.hpp>
 #include <aift/select/registry.hpp>
+#include <aift/select/score_selector.hpp>
 
 #include <aift/select/builtin_selectors_includes.inc>
 
@@ -175,6 +176,19 @@ TEST_CASE("conformance: NaN is refused in whatever a selector reads") {
       FullPool pool = full_pool(9, 10, 2);
       pool.predictions.probabilities[7] = std::numeric_limits<double>::quiet_NaN();
       CHECK_THROWS_AS(selector.select(pool.view(), 3), ValueError);
+    }
+    if (const auto* scores = dynamic_cast<const ScoreSelector*>(&selector)) {
+      const FullPool pool = full_pool(9, 10, 2);
+      ScoreTable table;
+      scores->score(pool.chunk, table);
+      PoolView view = pool.view();
+      view.scores = &table;
+      CHECK(selector.select(view, 3).size() == 3);
+      table.score[7] = std::numeric_limits<double>::quiet_NaN();
+      CHECK_THROWS_AS(selector.select(view, 3), ValueError);
+      table.score[7] = 0;
+      table.name = "another";
+      CHECK_THROWS_AS(selector.select(view, 3), ValueError);
     }
     if (needs.mean_probabilities) {
       FullPool pool = full_pool(9, 10, 2);
