@@ -222,7 +222,7 @@ int main(int argc, char** argv) {
     if (std::strcmp(argv[a], "--sweep") == 0)
       sweep = true;
     else
-      repetitions = std::max(3, std::atoi(argv[a]));
+      repetitions = std::max(1, std::atoi(argv[a]));
   }
   cudaStream_t stream = nullptr;
   bench::must(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "stream");

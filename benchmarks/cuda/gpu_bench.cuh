@@ -39,13 +39,14 @@ struct Timing {
   double high = 0;    ///< 90th percentile
 };
 
-/// Seconds of f, which queues work on `stream`: after a warm-up, event to event.
+/// Seconds of f, which queues work on `stream`: event to event, after a warm-up unless it runs once
+/// (for a profiler).
 inline Timing time(cudaStream_t stream, int repetitions, const std::function<void()>& f) {
   cudaEvent_t start = nullptr;
   cudaEvent_t stop = nullptr;
   must(cudaEventCreate(&start), "event");
   must(cudaEventCreate(&stop), "event");
-  for (int r = 0; r < 3; ++r)
+  for (int r = 0; r < 3 && repetitions > 1; ++r)
     f();
   std::vector<double> seconds;
   for (int r = 0; r < repetitions; ++r) {
