@@ -59,14 +59,13 @@ void render_async(const RenderTable& table, DeviceView<const std::byte> device_t
   const render::Tables tables = builder.tables(device_table.data);
   const render::Shape shape = builder.shape(out);
   auto* const canvases = reinterpret_cast<render::CanvasPixel*>(workspace.data);
-  const detail::RenderPolicy policy;
   for (const render::Chunk& chunk : builder.chunks()) {
     if (chunk.canvases > 0) {
       detail::launch_averages(tables, chunk.first_canvas, chunk.canvases, chunk.largest_canvas,
-                              canvases, policy, stream);
+                              canvases, stream);
     }
     detail::launch_patches(tables, shape, chunk.first_patch, chunk.patches, canvases, out.data,
-                           out.type, policy, stream);
+                           out.type, stream);
   }
 }
 

@@ -59,14 +59,31 @@ AIFT_MATH float part(std::int64_t x) noexcept {
   return static_cast<float>(static_cast<std::int32_t>(bits)) * 0x1p-24F;
 }
 
-/// Position in [0, n) of pixel i of an endless row of mirrors; the edge pixel is not repeated.
-AIFT_MATH std::int32_t reflected(std::int32_t i, std::int32_t n) noexcept {
-  if (i >= 0 && i < n) return i;
+/// `reflected`, of any i: rare, and too long to be inlined.
+#if defined(__CUDACC__)
+__host__ __device__ __noinline__ inline
+#else
+inline
+#endif
+    std::int32_t
+    reflected_far(std::int32_t i, std::int32_t n) noexcept {
   if (n == 1) return 0;
   const std::int32_t period = 2 * (n - 1);
   std::int32_t r = i % period;
   if (r < 0) r += period;
   return r < n ? r : period - r;
+}
+
+/// `reflected` where one mirror at either end is enough, else a negative number.
+AIFT_MATH std::int32_t reflected_near(std::int32_t i, std::int32_t n) noexcept {
+  const std::int32_t once = i < 0 ? -i : i;
+  return once < n ? once : 2 * (n - 1) - once;
+}
+
+/// Position in [0, n) of pixel i of an endless row of mirrors; the edge pixel is not repeated.
+AIFT_MATH std::int32_t reflected(std::int32_t i, std::int32_t n) noexcept {
+  const std::int32_t near = reflected_near(i, n);
+  return near >= 0 ? near : reflected_far(i, n);
 }
 
 /// Average of a box in steps of 1/256 grey. `scale` = 256 / area, rounded to float.

@@ -16,7 +16,7 @@ static_assert(std::is_trivially_copyable_v<CanvasEntry> && sizeof(CanvasEntry) %
 void TableBuilder::build(const RenderBatch& batch, const PatchFormat& format,
                          std::size_t canvas_bytes) {
   check_format(format);
-  AIFT_EXPECT(format.height * ((format.width + kGroup - 1) / kGroup) < index_t{1} << 31, ShapeError,
+  AIFT_EXPECT(format.height * format.width < index_t{1} << 33, ShapeError,
               "Patches on a device have fewer than 2^33 pixels; the format has {} x {}.",
               format.height, format.width);
   check_batch(batch);
@@ -34,6 +34,9 @@ void TableBuilder::build(const RenderBatch& batch, const PatchFormat& format,
   for (std::size_t i = 0; i < batch.images.size(); ++i) {
     const ImageView& image = batch.images[i];
     check_image(image);
+    AIFT_EXPECT(image.stride < index_t{1} << 31, ShapeError,
+                "A row of an image on a device has a stride below 2^31 bytes; got {}.",
+                image.stride);
     ImageEntry entry;
     entry.data = image.data;
     entry.stride = image.stride;
@@ -70,11 +73,16 @@ void TableBuilder::build(const RenderBatch& batch, const PatchFormat& format,
           canvas.box_y = command.box_y;
           canvas.width = command.width;
           canvas.height = command.height;
+          canvas.scale = box_scale(static_cast<index_t>(command.box_x) * command.box_y);
           canvases_.push_back(canvas);
           command.canvas = pixels;
           const index_t size = static_cast<index_t>(command.width) * command.height;
+          AIFT_EXPECT(size < index_t{1} << 31, ShapeError,
+                      "The averages of an image on a device are fewer than 2^31; an image of {} x "
+                      "{} has {}.",
+                      image.width, image.height, size);
           pixels += size;
-          largest = std::max(largest, size);
+          largest = std::max(largest, index_t{canvas_tiles(canvas)});
         }
       }
       commands_.push_back(command);
@@ -128,11 +136,13 @@ Shape TableBuilder::shape(const PatchOutput& out) const {
   shape.channels = static_cast<std::int32_t>(format_.channels);
   shape.height = static_cast<std::int32_t>(format_.height);
   shape.width = static_cast<std::int32_t>(format_.width);
-  shape.groups = static_cast<std::int32_t>((format_.width + kGroup - 1) / kGroup);
   shape.planes = out.layout == PatchLayout::nchw;
-  const std::uintptr_t bytes = out.type == DType::f32 ? 16 : 8;
-  shape.vectors =
-      format_.width % kGroup == 0 && reinterpret_cast<std::uintptr_t>(out.data) % bytes == 0;
+  // Tiles of equal height, as far as whole rounds allow.
+  const std::int32_t tiles = (shape.height + kMostTileLines - 1) / kMostTileLines;
+  const std::int32_t lines = (shape.height + tiles - 1) / tiles;
+  shape.tile_lines = (lines + kRoundLines - 1) / kRoundLines * kRoundLines;
+  shape.tiles_x = (shape.width + kTileWidth - 1) / kTileWidth;
+  shape.tiles_y = (shape.height + shape.tile_lines - 1) / shape.tile_lines;
   return shape;
 }
 

@@ -16,13 +16,14 @@ struct Chunk {
   index_t patches = 0;
   index_t first_canvas = 0;
   index_t canvases = 0;
-  index_t largest_canvas = 0;  ///< pixels
+  index_t largest_canvas = 0;  ///< tiles
 };
 
 /// Makes the tables of a batch; `bytes` is copied to the device as it is.
 class TableBuilder {
  public:
   /// The images' pixels are never looked at. canvas_bytes: see cuda::RenderTable.
+  /// throws as it, and ShapeError for averages or strides of 2^31 and more
   void build(const RenderBatch& batch, const PatchFormat& format, std::size_t canvas_bytes);
 
   [[nodiscard]] std::span<const std::byte> bytes() const { return bytes_; }

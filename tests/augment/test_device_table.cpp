@@ -31,6 +31,7 @@ struct Sample {
       view.height = 1 + random.below(drawn++, 70);
       view.order = static_cast<ChannelOrder>(random.below(drawn++, 3));
       view.stride = view.width * view.channels() + random.below(drawn++, 9);
+      if (seed % 2 == 0) view.stride = (view.stride + 3) / 4 * 4;  // read in words
       pixels.emplace_back(static_cast<std::size_t>(view.stride * view.height));
       for (std::uint8_t& x : pixels.back())
         x = static_cast<std::uint8_t>(random.below(drawn++, 256));
@@ -68,16 +69,22 @@ void run(const render::TableBuilder& builder, const PatchOutput& out, index_t& c
     for (index_t c = chunk.first_canvas; c < chunk.first_canvas + chunk.canvases; ++c) {
       const render::CanvasEntry& canvas = tables.canvases[c];
       const index_t pixels = static_cast<index_t>(canvas.width) * canvas.height;
-      REQUIRE(pixels <= chunk.largest_canvas);
-      for (index_t p = 0; p < pixels; ++p) {
-        workspace.at(static_cast<std::size_t>(canvas.first + p)) =
-            render::average_pixel(tables.images[canvas.image], canvas, p);
+      REQUIRE(canvas.first + pixels <= static_cast<index_t>(workspace.size()));
+      const std::int32_t tiles = render::canvas_tiles(canvas);
+      REQUIRE(tiles <= chunk.largest_canvas);
+      for (std::int32_t tile = 0; tile < tiles; ++tile) {
+        for (std::int32_t thread = 0; thread < render::kTileThreads; ++thread) {
+          render::average_tile(tables.images[canvas.image], canvas, tile, thread,
+                               workspace.data() + canvas.first);
+        }
       }
     }
     for (index_t p = chunk.first_patch; p < next; ++p) {
-      for (std::int32_t g = 0; g < shape.height * shape.groups; ++g) {
-        render::render_group(tables, shape, p, g, workspace.data(),
-                             static_cast<T*>(out.data) + p * out.format.elements());
+      for (std::int32_t tile = 0; tile < shape.tiles_x * shape.tiles_y; ++tile) {
+        for (std::int32_t thread = 0; thread < render::kTileThreads; ++thread) {
+          render::render_tile(tables, shape, p, tile, thread, workspace.data(),
+                              static_cast<T*>(out.data) + p * out.format.elements());
+        }
       }
     }
     ++chunks;
@@ -99,6 +106,8 @@ TEST_CASE("the body of the device's kernels gives the bits of the CPU's renderer
     if (seed % 3 == 0) out.format.width = 4 * (1 + random.below(0, 8));
     out.format.height = 1 + random.below(1, 30);
     out.format.channels = random.below(2, 4) == 0 ? 1 : 3;
+    if (seed % 8 == 0) out.format.width = 64 + random.below(5, 40);  // several tiles
+    if (seed % 9 == 0) out.format.height = 128 + random.below(6, 150);
     out.format.mean = {100, 120, 140};
     out.format.std = {50, 60, 70};
     out.capacity = static_cast<index_t>(sample.plans.size());

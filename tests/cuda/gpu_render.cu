@@ -31,6 +31,7 @@ struct Sample {
       view.height = 1 + random.below(drawn++, most_side);
       view.order = static_cast<ChannelOrder>(random.below(drawn++, 3));
       view.stride = view.width * view.channels() + random.below(drawn++, 9);
+      if (seed % 2 == 0) view.stride = (view.stride + 3) / 4 * 4;  // read in words
       pixels.emplace_back(static_cast<std::size_t>(view.stride * view.height));
       for (std::uint8_t& x : pixels.back())
         x = static_cast<std::uint8_t>(random.below(drawn++, 256));
@@ -51,6 +52,9 @@ struct Sample {
         if (random.uniform(drawn++) < 0.5) {
           plan.contrast = random.uniform(drawn++, 0.5, 1.5);
           plan.saturation = random.uniform(drawn++, 0, 2);
+        } else if (seed % 7 == 0) {  // values of -0
+          plan.gain = {-0.0, -0.0, -0.0};
+          plan.brightness = -1e-60;
         }
         plans.push_back(plan);
       }
@@ -69,7 +73,10 @@ void compare(test::Checks& checks, std::uint64_t seed, cudaStream_t stream) {
   if (seed % 3 == 0) out.format.width = 4 * (1 + random.below(0, 16));
   out.format.height = 1 + random.below(1, 40);
   out.format.channels = random.below(2, 4) == 0 ? 1 : 3;
+  if (seed % 8 == 0) out.format.width = 64 + random.below(5, 100);  // several tiles
+  if (seed % 9 == 0) out.format.height = 128 + random.below(6, 200);
   out.format.mean = {100, 120, 140};
+  if (seed % 7 == 0) out.format.mean = {0, 0, 0};
   out.format.std = {50, 60, 70};
   out.layout = static_cast<PatchLayout>(random.below(3, 2));
   out.capacity = static_cast<index_t>(sample.plans.size());

@@ -27,17 +27,19 @@ namespace aift::cuda {
 /// Thread rule: one thread at a time.
 class RenderTable {
  public:
-  /// canvas_bytes  averages that wait at one time; a part of the L2 cache. One image may need more.
-  explicit RenderTable(std::size_t canvas_bytes = std::size_t{16} << 20);
+  /// canvas_bytes  averages that wait at one time: half of the L2 cache or so, as smaller chunks
+  ///               leave the device idle between more launches. One image may need more.
+  explicit RenderTable(std::size_t canvas_bytes = std::size_t{32} << 20);
   ~RenderTable();
   /// The other one can then be destroyed or assigned to, nothing else.
   RenderTable(RenderTable&&) noexcept;
   /// As the constructor.
   RenderTable& operator=(RenderTable&&) noexcept;
 
-  /// batch   as BatchRenderer, but the `data` of an image is a device address (of any alignment)
-  /// throws  ShapeError (offsets, empty image, stride, format), ValueError (plan); the table is
-  ///         then of no use
+  /// batch   as BatchRenderer, but the `data` of an image is a device address (of any alignment;
+  ///         averages of three channels are quicker with data and stride multiples of 4)
+  /// throws  ShapeError (offsets, empty image, stride, format, an image with a stride or with
+  ///         averages of 2^31 and more), ValueError (plan); the table is then of no use
   void prepare(const RenderBatch& batch, const PatchFormat& format);
 
   /// What is copied to the device; valid until the next prepare.
@@ -62,9 +64,8 @@ class RenderTable {
 ///
 /// device_table  a copy of table.bytes() in device memory, aligned to 8 bytes, complete when the
 ///               stream gets here
-/// out           data in device memory, aligned to its type (16 bytes for f32 and 8 for f16 and bf16
-///               make it quicker, with a width that is a multiple of 4); type, layout; the format
-///               must be the table's
+/// out           data in device memory, aligned to its type (32 bytes and a width that is a multiple
+///               of 16 make it quicker); type, layout; the format must be the table's
 /// workspace     render_workspace_bytes(table), aligned to 256 bytes; free again when the stream is
 ///               past the last kernel
 /// throws        ShapeError (sizes, capacity, null), ValueError (type), DeviceError (memory that is
