@@ -9,9 +9,11 @@ namespace aift::cuda::detail {
 
 /// Queues "no picks" into a state.
 void launch_clear(Pick* state, index_t budget, cudaStream_t stream);
-/// Queues the levels of a plan; `lists` has room for twice most_picks.
-void launch_top(const TopPlan& plan, const ScoreInput& input, index_t candidates, index_t budget,
-                Pick* state, Pick* lists, cudaStream_t stream);
+/// Queues a sieve, and behind it, in case that it does not succeed, the levels of a plan.
+/// `lists`  room for twice most_picks
+void launch_top(const SievePlan& sieve_plan, const Sieve& sieve, const TopPlan& plan,
+                const ScoreInput& input, index_t candidates, index_t budget, Pick* state,
+                Pick* lists, int processors, cudaStream_t stream);
 /// Bytes for launch_top_sorted.
 [[nodiscard]] std::size_t sorted_bytes(index_t candidates, index_t budget);
 /// Queues the same for any b, by sorting chunk and state.

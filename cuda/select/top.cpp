@@ -40,7 +40,10 @@ int capacity_of(const detail::DeviceLimits& limits) {
 
 struct Way {
   bool sorted = false;
+  detail::SievePlan sieve;
   detail::TopPlan plan;
+  int processors = 0;
+  std::size_t lists = 0;  // bytes, of the plan
   std::size_t bytes = 0;
 };
 
@@ -55,7 +58,10 @@ Way way_for(index_t candidates, index_t budget) {
   }
   way.plan = detail::top_plan(candidates, budget, capacity,
                               static_cast<index_t>(limits.processors) * kBlocksPerProcessor);
-  way.bytes = 2 * static_cast<std::size_t>(way.plan.most_picks(budget)) * sizeof(Pick);
+  way.sieve = detail::sieve_plan(candidates, budget);
+  way.processors = limits.processors;
+  way.lists = padded(2 * static_cast<std::size_t>(way.plan.most_picks(budget)) * sizeof(Pick));
+  way.bytes = way.lists + detail::sieve_bytes(budget);
   return way;
 }
 
@@ -107,8 +113,9 @@ void top_update_async(DeviceView<const double> scores, index_t first_index, inde
   if (way.sorted) {
     detail::launch_top_sorted(input, scores.size, budget, picks, workspace.data, way.bytes, stream);
   } else {
-    detail::launch_top(way.plan, input, scores.size, budget, picks,
-                       reinterpret_cast<Pick*>(workspace.data), stream);
+    detail::launch_top(way.sieve, detail::sieve_at(workspace.data + way.lists, budget), way.plan,
+                       input, scores.size, budget, picks, reinterpret_cast<Pick*>(workspace.data),
+                       way.processors, stream);
   }
 }
 

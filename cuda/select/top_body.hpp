@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The b best of many scores, over a group: a buffer in the group's memory takes what is better than
-// the b-th best so far, and is sorted and cut to b when it is full. One pass over the input; the b
-// best of every group are the input of the next level, until one group is left.
+// The b best of many scores, in two ways.
+//
+// The sieve: a sample of the scores gives a border that more than b of all scores are expected to
+// reach; one pass over the scores lists these, and each finds its place by counting what is ahead
+// of it. The border of a large input comes from a larger sample, which is sieved itself. Whether
+// the list has the b best is known at the end; if it has not, the other way does it all again.
+//
+// Levels: a buffer in a group's memory takes what is better than the b-th best so far, and is
+// sorted and cut to b when it is full. One pass over the input; the b best of every group are the
+// input of the next level, until one group is left.
 
+#include <cmath>
 #include <cstring>
 
 #include <aift/cuda/status.hpp>
@@ -198,6 +206,187 @@ inline TopPlan top_plan(index_t candidates, index_t budget, int capacity, index_
   plan.step[plan.levels] = lists * budget + budget;  // and the state
   plan.groups[plan.levels++] = 1;
   return plan;
+}
+
+/// Picks that a sieve lists at most.
+inline constexpr std::uint32_t kSieveRoom = 8192;
+/// Scores that are sampled first, and listed without a border.
+inline constexpr index_t kSieveSample = 4096;
+/// Sampled scores side by side: a sector of memory.
+inline constexpr index_t kCluster = 4;
+
+/// Scores that a pass of a sieve looks at.
+struct SieveLevel {
+  index_t stride = 0;  ///< kCluster scores of every `stride`; 0: all
+  index_t size = 0;
+  index_t keep = 0;  ///< the how-many-th best is the border of the next level; the last: b
+
+  /// Where score i of the level stands: somewhere in its stretch, so that no period is met.
+  AIFT_HD index_t place(index_t i) const {
+    if (stride == 0) return i;
+    const index_t cluster = i / kCluster;
+    auto hash = static_cast<std::uint32_t>(cluster);
+    hash = (hash ^ hash >> 16) * 0x85EBCA6BU;
+    hash = (hash ^ hash >> 13) * 0xC2B2AE35U;
+    hash ^= hash >> 16;
+    constexpr index_t kMost = index_t{1} << 30;
+    const index_t places = stride / kCluster < kMost ? stride / kCluster : kMost;
+    return cluster * stride + kCluster * ((hash * places) >> 32) + i % kCluster;
+  }
+};
+
+struct SievePlan {
+  static constexpr int kLevels = 12;
+  int levels = 0;
+  SieveLevel level[kLevels];
+};
+
+inline SievePlan sieve_plan(index_t candidates, index_t budget) {
+  SievePlan plan;
+  const double ratio = static_cast<double>(candidates) / static_cast<double>(kSieveSample);
+  int samples = 0;
+  for (double reach = 1; reach < ratio; reach *= 32)
+    ++samples;
+  plan.levels = samples + 1;
+  plan.level[samples] = {0, candidates, budget};
+  const double growth = samples > 0 ? std::pow(ratio, 1.0 / samples) : 1;
+  double clusters = static_cast<double>(kSieveSample / kCluster);
+  for (int l = 0; l < samples; ++l, clusters *= growth) {
+    const auto stride = static_cast<index_t>(static_cast<double>(candidates) / clusters);
+    SieveLevel& level = plan.level[l];
+    level.stride = stride / kCluster * kCluster;
+    if (level.stride < 2 * kCluster) level.stride = 2 * kCluster;
+    level.size = candidates / level.stride * kCluster;
+  }
+  for (int l = samples - 1; l >= 0; --l) {
+    // Six standard deviations of the number drawn, and some for scores that resemble neighbours.
+    const double wanted = static_cast<double>(plan.level[l + 1].keep) *
+                          static_cast<double>(plan.level[l].size) /
+                          static_cast<double>(plan.level[l + 1].size);
+    plan.level[l].keep = static_cast<index_t>(wanted + 6 * std::sqrt(wanted + 9) + 16);
+  }
+  return plan;
+}
+
+/// What the kernels of a sieve tell each other.
+struct SieveNotes {
+  Pick border[SievePlan::kLevels];  ///< of what a level lists; kNoPick: none
+  std::uint32_t count[SievePlan::kLevels];
+  std::uint32_t done;  ///< 1: the state has the result
+};
+
+/// Memory of a sieve.
+struct Sieve {
+  Pick* list = nullptr;  ///< [kSieveRoom]
+  Pick* kept = nullptr;  ///< [budget] the state as it was
+  SieveNotes* notes = nullptr;
+};
+
+AIFT_HD std::size_t sieve_bytes(index_t budget) {
+  return (kSieveRoom + static_cast<std::size_t>(budget)) * sizeof(Pick) + sizeof(SieveNotes);
+}
+
+AIFT_HD Sieve sieve_at(std::byte* memory, index_t budget) {
+  Sieve sieve;
+  sieve.list = reinterpret_cast<Pick*>(memory);
+  sieve.kept = sieve.list + kSieveRoom;
+  sieve.notes = reinterpret_cast<SieveNotes*>(sieve.kept + budget);
+  return sieve;
+}
+
+/// Begins a sieve with scores [first, first + count) of level 0 and of the state.
+template <class Group, class Input>
+AIFT_HD void sieve_begin(const Group& group, const Sieve& sieve, const SieveLevel& level,
+                         const Input& input, const Pick* state, index_t budget, index_t first,
+                         index_t count) {
+  const auto part = [&](index_t whole) {
+    const index_t left = whole - first;
+    return left < 0 ? index_t{0} : left < count ? left : count;
+  };
+  group.each(part(level.size),
+             [&](int i) { sieve.list[first + i] = input(level.place(first + i)); });
+  group.each(part(budget), [&](int i) { sieve.kept[first + i] = state[first + i]; });
+  if (first != 0) return;
+  group.each(SievePlan::kLevels, [&](int l) {
+    sieve.notes->border[l] = {kNoPick, kNoPick};
+    sieve.notes->count[l] = l == 0 ? static_cast<std::uint32_t>(level.size) : 0;
+  });
+  group.each(1, [&](int) { sieve.notes->done = 0; });
+}
+
+/// Lists what scores [begin, end) of a level reach the border; kAll: the level is of all scores.
+template <bool kAll, class Group, class Input>
+AIFT_HD void sieve_segment(const Group& group, const Sieve& sieve, const SieveLevel& level,
+                           int number, const Input& input, index_t budget, index_t begin,
+                           index_t end) {
+  constexpr int kReads = 8;  // under way
+  const Pick border = sieve.notes->border[number];
+  const Pick last = sieve.kept[budget - 1];
+  // Any score below is behind one of them; a NaN is below nothing, and nothing is below a NaN.
+  const double floor = score_of(ahead(last, border) ? last.rank : border.rank);
+  std::uint32_t* const count = &sieve.notes->count[number];
+  const auto place = [&](index_t i) { return kAll ? i : level.place(i); };
+  const int lanes = group.size();
+  for (index_t first = begin; first < end; first += static_cast<index_t>(kReads) * lanes) {
+    const index_t rest = end - first;
+    const int left = rest < kReads * lanes ? static_cast<int>(rest) : kReads * lanes;
+    group.each(lanes, [&](int lane) {
+      double score[kReads];
+      AIFT_UNROLL
+      for (int k = 0; k < kReads; ++k) {
+        const int i = lane + k * lanes;
+        score[k] = input.scores[place(first + (i < left ? i : left - 1))];
+      }
+      unsigned reach = 0;
+      AIFT_UNROLL
+      for (int k = 0; k < kReads; ++k) {
+        if (lane + k * lanes < left && !(score[k] < floor)) reach |= 1U << k;
+      }
+      for (int k = 0; reach != 0; ++k, reach >>= 1) {
+        if ((reach & 1) == 0) continue;
+        const Pick pick = input(place(first + lane + k * lanes));
+        if (ahead(border, pick) || !ahead(pick, last)) continue;
+        const std::uint32_t at = add(count, std::uint32_t{1});
+        if (at < kSieveRoom) sieve.list[at] = pick;
+      }
+    });
+  }
+}
+
+/// Finds the places of items `first`, `first + 1`, ... of a level's list, `rows` at a time and a
+/// group every `step`. Of a sample: the next border. Of all scores: the state, and whether it is
+/// the result.
+template <class Group>
+AIFT_HD void sieve_places(const Group& group, const Sieve& sieve, const SievePlan& plan, int number,
+                          Pick* state, int first, int rows, int step) {
+  const std::uint32_t listed = sieve.notes->count[number];
+  // Too many, because the border was bad or there was none.
+  if (listed > kSieveRoom) return;
+  const bool last = number + 1 == plan.levels;
+  const auto keep = static_cast<int>(plan.level[number].keep);
+  const auto count = static_cast<int>(listed);
+  const int items = last ? count + keep : count;
+  const PickInput item{sieve.list, count, sieve.kept};
+  for (; first < items; first += step) {
+    const int left = items - first;
+    group.template rows<kWide>(left < rows ? left : rows, [&](const auto& team, int row) {
+      const int mine = first + row;
+      const Pick pick = item(mine);
+      const int place = team.template class_sum<int>(items, [&](int k, int before) {
+        const Pick other = item(k);
+        const bool same = other.index == pick.index;  // this one, or none, both
+        return before + ((same ? k < mine : ahead(other, pick)) ? 1 : 0);
+      });
+      if (!team.leads()) return;
+      if (!last) {
+        if (place == keep - 1) sieve.notes->border[number + 1] = pick;
+        return;
+      }
+      if (place < keep) state[place] = pick;
+      // Then whatever was not listed is behind the last pick.
+      if (place == keep - 1 && !ahead(sieve.notes->border[number], pick)) sieve.notes->done = 1;
+    });
+  }
 }
 
 /// Sum in a fixed order with the rounding errors kept (Neumaier), as on the CPU.

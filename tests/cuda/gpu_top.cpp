@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Top-b and ACFT's chances on the GPU: the picks and the bits of the CPU, in one go and in chunks.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -27,10 +28,29 @@ std::vector<double> random_scores(std::uint64_t seed, index_t count) {
   return scores;
 }
 
-void compare(test::Checks& checks, std::uint64_t seed, index_t n, index_t budget,
-             cudaStream_t stream) {
-  const std::string name = test::text("seed ", seed, ", N ", n, ", b ", budget);
-  const std::vector<double> scores = random_scores(seed, n);
+/// Scores that are hard to sample, or to tell apart.
+std::vector<double> hard_scores(int kind, index_t count) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  std::vector<double> scores;
+  for (index_t i = 0; i < count; ++i) {
+    const auto x = static_cast<double>(i);
+    const double kinds[] = {0.25,
+                            x,
+                            -x,
+                            i % 2 == 0 ? 0.0 : -0.0,
+                            i % 3 == 0 ? infinity : -infinity,
+                            i >= count / 2 && i < count / 2 + 3000 ? 1 + x : -x,  // side by side
+                            i % 4096 < 2 ? x : -1.0};
+    scores.push_back(kinds[kind]);
+  }
+  return scores;
+}
+constexpr int kHardKinds = 7;
+
+void compare(test::Checks& checks, const std::string& kind, const std::vector<double>& scores,
+             index_t budget, cudaStream_t stream) {
+  const auto n = static_cast<index_t>(scores.size());
+  const std::string name = test::text(kind, ", N ", n, ", b ", budget);
   std::vector<index_t> expected = top_b(scores, budget);
   const test::DeviceArray<double> on_device(scores);
   const auto b = static_cast<std::size_t>(budget);
@@ -54,7 +74,10 @@ void compare(test::Checks& checks, std::uint64_t seed, index_t n, index_t budget
   for (std::size_t i = 0; i < expected.size(); ++i) {
     checks.expect(values[i] == scores[static_cast<std::size_t>(expected[i])], name + " scores");
   }
-  if (!expected.empty()) {
+  bool finite = true;
+  for (std::size_t i = 0; i < expected.size(); ++i)
+    finite = finite && values[i] - values[i] == 0;
+  if (!expected.empty() && finite) {
     const AcftPool pool = acft_pool(scores, static_cast<index_t>(expected.size()), 1.0);
     const cuda::DeviceView<const double> pool_scores(best.data(),
                                                      static_cast<index_t>(expected.size()));
@@ -66,8 +89,10 @@ void compare(test::Checks& checks, std::uint64_t seed, index_t n, index_t budget
 
   const test::DeviceArray<std::byte> state(state_bytes);
   cuda::top_reset_async(budget, state.view(), stream);
-  const index_t cuts[] = {n / 2, n, n / 5, n / 2, 0, n / 5};  // not in order
-  for (int chunk = 0; chunk < 3; ++chunk) {
+  // Not in order; some short.
+  const index_t few = std::min(n / 5, index_t{13});
+  const index_t cuts[] = {n / 2, n, n / 5, n / 2, 0, few, few, n / 5};
+  for (int chunk = 0; chunk < 4; ++chunk) {
     const index_t first = cuts[2 * chunk];
     const cuda::DeviceView<const double> part(on_device.data() + first,
                                               cuts[2 * chunk + 1] - first);
@@ -89,10 +114,16 @@ int main() {
   std::uint64_t seed = 1;
   // AIFT_GPU_CASES: smaller, for tools that make everything slow.
   const bool small = std::getenv("AIFT_GPU_CASES") != nullptr;
-  for (const index_t n : {1, 31, 1000, 4097, 100000, 1000003}) {
+  for (const index_t n : {1, 31, 1000, 4096, 4097, 8193, 100000, 1000003}) {
     if (small && n > 5000) continue;
-    for (const index_t budget : {1, 7, 500, 1000, 1024, 3000})
-      compare(checks, seed++, n, budget, stream);
+    for (const index_t budget : {1, 7, 500, 1000, 1024, 3000}) {
+      const std::vector<double> drawn = random_scores(seed, n);
+      compare(checks, test::text("seed ", seed++), drawn, budget, stream);
+    }
+    for (int kind = 0; kind < kHardKinds; ++kind) {
+      for (const index_t budget : {1, 1000})
+        compare(checks, test::text("kind ", kind), hard_scores(kind, n), budget, stream);
+    }
   }
   std::vector<double> spoiled = random_scores(1, 50000);
   spoiled[41000] = spoiled[12345] = std::numeric_limits<double>::quiet_NaN();

@@ -3,6 +3,7 @@
 #include "tests/support/catch.hpp"
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include <aift/core/rng.hpp>
@@ -48,6 +49,40 @@ void update(const std::vector<double>& scores, index_t first_index, index_t budg
       }
     }
   }
+}
+
+/// The kernels of the sieve, with groups of the host. Whether the sieve succeeded; the state is the
+/// result only then, and `kept` what it was.
+template <class Group>
+bool sieve_update(const std::vector<double>& scores, index_t first_index, index_t budget,
+                  std::vector<Pick>& state, std::uint64_t* status) {
+  const auto n = static_cast<index_t>(scores.size());
+  const SievePlan plan = sieve_plan(n, budget);
+  REQUIRE(plan.levels <= SievePlan::kLevels);
+  std::vector<Pick> memory(sieve_bytes(budget) / sizeof(Pick) + 1, Pick{7, 7});
+  const Sieve sieve = sieve_at(reinterpret_cast<std::byte*>(memory.data()), budget);
+  const ScoreInput input{scores.data(), first_index, status};
+  const Group group;
+  const index_t longer = std::max(plan.level[0].size, budget);
+  for (index_t first = 0; first < longer; first += 100)
+    sieve_begin(group, sieve, plan.level[0], input, state.data(), budget, first, 100);
+  for (int l = 0; l < plan.levels; ++l) {
+    const SieveLevel& level = plan.level[l];
+    REQUIRE(level.size <= n);
+    if (level.stride > 0) REQUIRE(level.place(level.size - 1) < n);
+    for (index_t begin = 0; l > 0 && begin < level.size; begin += 5000) {
+      const index_t end = std::min(level.size, begin + 5000);
+      if (level.stride == 0) {
+        sieve_segment<true>(group, sieve, level, l, input, budget, begin, end);
+      } else {
+        sieve_segment<false>(group, sieve, level, l, input, budget, begin, end);
+      }
+    }
+    for (int block = 2; block >= 0; --block)
+      sieve_places(group, sieve, plan, l, state.data(), 8 * block, 8, 24);
+  }
+  if (sieve.notes->done == 0) state.assign(sieve.kept, sieve.kept + budget);
+  return sieve.notes->done != 0;
 }
 
 std::vector<double> random_scores(std::uint64_t seed, index_t count) {
@@ -99,6 +134,98 @@ TEST_CASE("top-b kernels pick what the CPU picks") {
       CHECK(picks<HostGroup<1>>(scores, budget, 256, 5, {0, n}) == expected);
       CHECK(picks<HostGroup<32>>(scores, budget, 256, 100, {0, n}) == expected);
       CHECK(picks<HostGroup<32>>(scores, budget, 256, 3, {0, middle, 2 * middle, n}) == expected);
+    }
+  }
+}
+
+TEST_CASE("a sieve picks what the CPU picks, or says that it did not") {
+  const double infinity = std::numeric_limits<double>::infinity();
+  int sieved = 0;
+  int updates = 0;
+  const auto compare = [&](const std::vector<double>& scores, index_t budget,
+                           const std::vector<index_t>& cuts, bool must) {
+    std::vector<Pick> state(static_cast<std::size_t>(budget), Pick{kNoPick, kNoPick});
+    std::uint64_t status = cuda::kStatusClean;
+    for (std::size_t c = cuts.size() - 1; c > 0; --c) {  // the last chunk first
+      const std::vector<double> chunk(scores.begin() + cuts[c - 1], scores.begin() + cuts[c]);
+      if (chunk.empty()) continue;
+      const std::vector<Pick> before = state;
+      const bool good =
+          c % 2 == 0 ? sieve_update<HostGroup<32>>(chunk, cuts[c - 1], budget, state, &status)
+                     : sieve_update<HostGroup<1>>(chunk, cuts[c - 1], budget, state, &status);
+      ++updates;
+      sieved += good ? 1 : 0;
+      CHECK((good || !must));
+      if (!good) {
+        CHECK(std::memcmp(state.data(), before.data(), state.size() * sizeof(Pick)) == 0);
+        update<HostGroup<32>>(chunk, cuts[c - 1], budget, 4096, 9, state, &status);
+      }
+    }
+    CHECK(status == cuda::kStatusClean);
+    std::vector<index_t> got;
+    for (const Pick& pick : state) {
+      if (pick.index != kNoPick) got.push_back(static_cast<index_t>(pick.index));
+    }
+    CHECK(got == top_b(scores, budget));
+  };
+  for (const index_t n : {1, 5, 4095, 4096, 4097, 5000, 8200, 30000, 200000}) {
+    for (const index_t budget : {1, 7, 500, 1024}) {
+      const auto size = static_cast<std::size_t>(n);
+      const std::vector<index_t> cuts = {0, n / 3, n / 3 + std::min(n / 2, index_t{11}), n};
+      for (int kind = 0; kind < 7; ++kind) {
+        if (n > 100000 && budget != 1024 && kind > 1) continue;
+        INFO("N " << n << ", b " << budget << ", kind " << kind);
+        std::vector<double> scores(size, 0.25);
+        if (kind == 1) scores = random_scores(4, n);
+        if (kind == 2) scores = random_scores(3, n);  // ties
+        for (std::size_t i = 0; i < size; ++i) {
+          if (kind == 3) scores[i] = static_cast<double>(i);
+          if (kind == 4) scores[i] = -static_cast<double>(i);
+          if (kind == 5) scores[i] = i % 2 == 0 ? 0.0 : -0.0;
+          if (kind == 6) scores[i] = i % 3 == 0 ? infinity : -infinity;
+        }
+        compare(scores, budget, {0, n}, true);
+        compare(scores, budget, cuts, true);
+      }
+    }
+  }
+  // What samples do not see: the best side by side, and the sample's own places.
+  const index_t n = 100000;
+  std::vector<double> scores(static_cast<std::size_t>(n), 0.0);
+  const SievePlan plan = sieve_plan(n, 1000);
+  for (index_t i = 0; i < plan.level[0].size; ++i)
+    scores[static_cast<std::size_t>(plan.level[0].place(i))] = 1 + static_cast<double>(i % 100);
+  const int before = sieved;
+  const int updates_before = updates;
+  compare(scores, 1000, {0, n}, false);
+  compare(scores, 1000, {0, n / 2, n}, false);
+  CHECK(sieved - before < updates - updates_before);
+  for (double& x : scores)
+    x = -x;
+  compare(scores, 1000, {0, n}, false);
+  CHECK(sieved > 100);
+}
+
+TEST_CASE("a sieve refuses a score that is no number") {
+  std::vector<double> scores = random_scores(4, 50000);
+  for (const std::size_t i : {43210U, 12340U, 12345U})
+    scores[i] = std::numeric_limits<double>::quiet_NaN();
+  std::vector<Pick> state(16, Pick{kNoPick, kNoPick});
+  std::uint64_t status = cuda::kStatusClean;
+  sieve_update<HostGroup<32>>(scores, 1000, 16, state, &status);
+  CHECK(status == cuda::pack_status(13340, 0, cuda::FaultCode::score));
+}
+
+TEST_CASE("places of a sample lie apart, within the scores") {
+  for (const index_t n : {index_t{4097}, index_t{100003}, index_t{1} << 39}) {
+    const SievePlan plan = sieve_plan(n, 1024);
+    for (int l = 0; l + 1 < plan.levels; ++l) {
+      const SieveLevel& level = plan.level[l];
+      const index_t looked = std::min(level.size, index_t{20000});
+      for (index_t i = 1; i < looked; ++i)
+        REQUIRE(level.place(i) > level.place(i - 1));
+      CHECK(level.place(level.size - 1) < n);
+      CHECK(level.keep * plan.level[l + 1].size / level.size < kSieveRoom * 3 / 4);
     }
   }
 }

@@ -28,7 +28,8 @@ namespace aift::cuda {
 void top_reset_async(index_t budget, Workspace state, cudaStream_t stream);
 
 /// Takes in the scores of the candidates first_index, first_index + 1, ...
-/// cost  one read of the scores, and O(b) work per block; for large b a sort
+/// cost  one read of the scores, if a sample of them tells well enough where the b-th best is, else
+///       (scores in an unlikely order) another one and O(b) work per block; for large b a sort
 void top_update_async(DeviceView<const double> scores, index_t first_index, index_t budget,
                       Workspace state, Status* status, Workspace workspace, cudaStream_t stream);
 
