@@ -12,7 +12,7 @@
 #include <aift/cuda/top.hpp>
 #include <aift/math/log.hpp>
 
-#include "cuda/score/score_body.hpp"
+#include "cuda/score/score_task.hpp"
 #include "gpu_bench.cuh"
 
 namespace {
@@ -126,9 +126,13 @@ void fused(cudaStream_t stream, int repetitions, const Shape& s, bool sweep) {
     });
     cuda::check(status.data(), p, options, 0, stream);
     const std::size_t bytes = static_cast<std::size_t>(rows * s.classes) * sizeof(*values.data());
-    const index_t logs = s.candidates * cuda::detail::kept_patches(s.patches, alpha) * s.classes;
     const std::string name =
         name_of(s, type, options, kind == PredictionKind::logits ? " logits" : extra);
+    if (policy) {
+      bench::print(name, t, "none", t, static_cast<double>(bytes));
+      return;
+    }
+    const index_t logs = s.candidates * cuda::detail::kept_patches(s.patches, alpha) * s.classes;
     bench::print(name, t, "read", bench::read_limit(stream, repetitions, values.data(), bytes),
                  static_cast<double>(bytes));
     bench::print(name, t, "logarithms",
@@ -144,8 +148,8 @@ void fused(cudaStream_t stream, int repetitions, const Shape& s, bool sweep) {
   }
   run(f32, "f32", Precision::single, 0.25, PredictionKind::logits, std::nullopt, "");
   if (!sweep) return;
-  for (const int threads : {32, 64, 128, 256, 512}) {
-    for (const int candidates : {1, 2, 4, 8, 16, 32, 64, 128}) {
+  for (const int threads : {64, 128, 256, 512, 1024}) {
+    for (const int candidates : {1, 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256}) {
       for (const auto form :
            {cuda::ScoreForm::lane, cuda::ScoreForm::resident, cuda::ScoreForm::direct}) {
         std::ostringstream extra;
@@ -153,10 +157,12 @@ void fused(cudaStream_t stream, int repetitions, const Shape& s, bool sweep) {
               << (form == cuda::ScoreForm::lane       ? " lane"
                   : form == cuda::ScoreForm::resident ? " resident"
                                                       : " direct");
-        try {
-          run(f32, "f32", Precision::single, 0.25, probabilities,
-              cuda::ScorePolicy{threads, candidates, form}, extra.str().c_str());
-        } catch (const std::exception&) {  // does not fit, or is not for this shape
+        for (const double alpha : {0.25, 1.0}) {
+          try {
+            run(f32, "f32", Precision::single, alpha, probabilities,
+                cuda::ScorePolicy{threads, candidates, form}, extra.str().c_str());
+          } catch (const std::exception&) {  // does not fit, or is not for this shape
+          }
         }
       }
     }

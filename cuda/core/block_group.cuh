@@ -20,12 +20,26 @@ class WarpTeam {
   template <class T, class F>
   AIFT_DEVICE_BODY T class_sum(int classes, const F& f) const {
     T partial{0};
+    AIFT_UNROLL_4
     for (int k = lane(); k < classes; k += math::kClassLanes)
       partial = f(k, partial);
     // Both partners add the same two numbers, so all lanes end with the sum of the tree.
     AIFT_UNROLL
     for (int stride = math::kClassLanes / 2; stride > 0; stride /= 2)
       partial += other(partial, stride);
+    return partial;
+  }
+  template <class T, class F>
+  AIFT_DEVICE_BODY Two<T> class_sums(int classes, const F& f) const {
+    Two<T> partial{T{0}, T{0}};
+    AIFT_UNROLL_4
+    for (int k = lane(); k < classes; k += math::kClassLanes)
+      partial = f(k, partial);
+    AIFT_UNROLL
+    for (int stride = math::kClassLanes / 2; stride > 0; stride /= 2) {
+      partial.first += other(partial.first, stride);
+      partial.second += other(partial.second, stride);
+    }
     return partial;
   }
   template <class F>
@@ -64,28 +78,28 @@ class WarpTeam {
     // Below every mean probability: lanes without a class.
     TopTwo<T> top{T{-1}, T{-1}};
     for (int k = lane(); k < classes; k += math::kClassLanes)
-      LaneTeam::take(top, f(k));
+      LaneTeam<kNarrowClasses>::take(top, f(k));
     AIFT_UNROLL
     for (int stride = math::kClassLanes / 2; stride > 0; stride /= 2) {
       const T a = other(top.first, stride);
       const T b = other(top.second, stride);
-      LaneTeam::take(top, a);
-      LaneTeam::take(top, b);
+      LaneTeam<kNarrowClasses>::take(top, a);
+      LaneTeam<kNarrowClasses>::take(top, b);
     }
     return top;
   }
 
  private:
+  static AIFT_DEVICE_BODY void sync() {
+#if defined(__CUDA_ARCH__)
+    __syncwarp();
+#endif
+  }
   static AIFT_DEVICE_BODY int lane() {
 #if defined(__CUDA_ARCH__)
     return static_cast<int>(threadIdx.x) % math::kClassLanes;
 #else
     return 0;
-#endif
-  }
-  static AIFT_DEVICE_BODY void sync() {
-#if defined(__CUDA_ARCH__)
-    __syncwarp();
 #endif
   }
   template <class T>
@@ -114,16 +128,33 @@ class BlockGroup {
     for (int i = rank(); i < count; i += size())
       f(i);
   }
-  template <class F>
-  AIFT_DEVICE_BODY void rows(index_t n, bool wide, const F& f) const {
+  template <int kMost, class F>
+  AIFT_DEVICE_BODY void rows(index_t n, const F& f) const {
     const int count = static_cast<int>(n);
-    if (wide) {
+    if constexpr (kMost == kWide) {
       for (int row = rank() / math::kClassLanes; row < count; row += size() / math::kClassLanes)
         f(WarpTeam{}, row);
     } else {
       for (int row = rank(); row < count; row += size())
-        f(LaneTeam{}, row);
+        f(LaneTeam<kMost>{}, row);
     }
+  }
+  template <class Load, class Store>
+  AIFT_DEVICE_BODY void batches(index_t n, const Load& load, const Store& store) const {
+    constexpr int kAtOnce = 4;
+    const int count = static_cast<int>(n);
+    int i = rank();
+    for (; i + (kAtOnce - 1) * size() < count; i += kAtOnce * size()) {
+      decltype(load(0)) loaded[kAtOnce];
+      AIFT_UNROLL
+      for (int a = 0; a < kAtOnce; ++a)
+        loaded[a] = load(i + a * size());
+      AIFT_UNROLL
+      for (int a = 0; a < kAtOnce; ++a)
+        store(i + a * size(), loaded[a]);
+    }
+    for (; i < count; i += size())
+      store(i, load(i));
   }
   template <class F>
   AIFT_DEVICE_BODY int count(index_t n, const F& f) const {

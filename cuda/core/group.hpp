@@ -6,16 +6,23 @@
 //
 // A body is a sequence of phases. In a phase `group.each(n, f)` calls f(i) for every i < n, spread
 // over the lanes in no order that a body may rely on; between phases `group.sync()`. What one phase
-// writes the next one reads, through memory of the group. `group.rows(n, wide, f)` calls
-// f(team, row): the lanes of a *team* (one lane, or the kClassLanes lanes of a warp when wide)
-// share a row and reduce over its classes in the order of aift/math/sum.hpp.
+// writes the next one reads, through memory of the group. `group.rows<kMost>(n, f)` calls
+// f(team, row): the lanes of a *team* (one lane for rows of up to kMost classes; the kClassLanes
+// lanes of a warp when kMost is kWide) share a row and reduce over its classes in the order of
+// aift/math/sum.hpp. `group.batches(n, load, store)` calls store(i, load(i)) for every i < n, with
+// several loads under way.
+
+#include <bit>
+#include <cstdint>
 
 #include <aift/math/sum.hpp>
 
 #if defined(__CUDA_ARCH__)
 #define AIFT_UNROLL _Pragma("unroll")
+#define AIFT_UNROLL_4 _Pragma("unroll 4")
 #else
 #define AIFT_UNROLL
+#define AIFT_UNROLL_4
 #endif
 
 namespace aift::cuda::detail {
@@ -37,8 +44,19 @@ struct TopTwo {
   T second;
 };
 
-/// One lane that has a row of 2 to kNarrowClasses classes for itself: few enough for the partial
-/// sums to stay in registers.
+/// Two sums.
+template <class T>
+struct Two {
+  T first;
+  T second;
+};
+
+/// For rows of any number of classes: a warp works on each.
+inline constexpr int kWide = 0;
+
+/// One lane that has a row of 2 to kMost classes for itself: few enough for the partial sums to stay
+/// in registers.
+template <int kMost>
 class LaneTeam {
  public:
   /// Whether this lane writes the results of its team.
@@ -52,19 +70,29 @@ class LaneTeam {
   /// Sum over classes: acc = f(k, acc) in the order of math/sum.hpp.
   template <class T, class F>
   AIFT_HD T class_sum(int classes, const F& f) const {
-    if (classes == 2) return f(0, T{0}) + f(1, T{0});
-    T partial[kNarrowClasses];
+    T partial[kMost];
     AIFT_UNROLL
-    for (int a = 0; a < kNarrowClasses; ++a)
+    for (int a = 0; a < kMost; ++a)
       partial[a] = a < classes ? f(a, T{0}) : T{0};
     AIFT_UNROLL
-    for (int stride = kNarrowClasses / 2; stride > 0; stride /= 2) {
+    for (int stride = 16; stride > 0; stride /= 2) {
       AIFT_UNROLL
-      for (int a = 0; a < kNarrowClasses / 2; ++a) {
-        if (a < stride) partial[a] += partial[a + stride];
+      for (int a = 0; a < kMost; ++a) {
+        if (a < stride && a + stride < kMost) partial[a] += partial[a + stride];
       }
     }
     return partial[0];
+  }
+  /// Two sums at a time: acc = f(k, acc).
+  template <class T, class F>
+  AIFT_HD Two<T> class_sums(int classes, const F& f) const {
+    T second[kMost] = {};
+    const T first = class_sum<T>(classes, [&](int k, T acc) {
+      const Two<T> both = f(k, {acc, T{0}});
+      second[k] = both.second;
+      return both.first;
+    });
+    return {first, class_sum<T>(classes, [&](int k, T) { return second[k]; })};
   }
   /// Whether f(k) holds for any class.
   template <class F>
@@ -105,6 +133,8 @@ class LaneTeam {
 
 /// kClassLanes lanes that share a row, run one after another on the host: the oracle of WarpTeam.
 class SerialTeam {
+  using OneLane = LaneTeam<kNarrowClasses>;
+
  public:
   bool leads() const { return true; }
   template <class F>
@@ -132,18 +162,28 @@ class SerialTeam {
     }
     return partial[math::kClassLanes - 1];
   }
+  template <class T, class F>
+  Two<T> class_sums(int classes, const F& f) const {
+    T second[math::kClassLanes] = {};
+    const T first = class_sum<T>(classes, [&](int k, T acc) {
+      const Two<T> both = f(k, {acc, second[k % math::kClassLanes]});
+      second[k % math::kClassLanes] = both.second;
+      return both.first;
+    });
+    return {first, class_sum<T>(math::kClassLanes, [&](int k, T) { return second[k]; })};
+  }
   template <class F>
   bool any(int classes, const F& f) const {
-    return LaneTeam{}.any(classes, f);
+    return OneLane{}.any(classes, f);
   }
   bool vote(bool flag) const { return flag; }  // one variable stands for that of every lane
   template <class T, class F>
   Located<T> largest(int classes, const F& f) const {
-    return LaneTeam{}.largest<T>(classes, f);
+    return OneLane{}.largest<T>(classes, f);
   }
   template <class T, class F>
   TopTwo<T> top_two(int classes, const F& f) const {
-    return LaneTeam{}.top_two<T>(classes, f);
+    return OneLane{}.top_two<T>(classes, f);
   }
 };
 
@@ -159,14 +199,18 @@ class HostGroup {
         f(static_cast<int>(i));
     }
   }
-  template <class F>
-  void rows(index_t n, bool wide, const F& f) const {
-    if (!wide) {
-      each(n, [&](int row) { f(LaneTeam{}, row); });
-      return;
+  template <int kMost, class F>
+  void rows(index_t n, const F& f) const {
+    if constexpr (kMost != kWide) {
+      each(n, [&](int row) { f(LaneTeam<kMost>{}, row); });
+    } else {
+      for (index_t row = n - 1; row >= 0; --row)
+        f(SerialTeam{}, static_cast<int>(row));
     }
-    for (index_t row = n - 1; row >= 0; --row)
-      f(SerialTeam{}, static_cast<int>(row));
+  }
+  template <class Load, class Store>
+  void batches(index_t n, const Load& load, const Store& store) const {
+    each(n, [&](int i) { store(i, load(i)); });
   }
   /// How many i < n fulfil f; every lane gets the number. A barrier.
   template <class F>
@@ -178,6 +222,57 @@ class HostGroup {
   }
   void sync() const {}
 };
+
+/// Copies a unit of 8 or 16 bytes from a device's memory into the group's own; there after
+/// `wait_copies` of the lane that called it.
+template <class Unit>
+AIFT_HD void copy_async(Unit* to, const Unit* from) {
+  static_assert(sizeof(Unit) == 8 || sizeof(Unit) == 16);
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+  const auto address = static_cast<unsigned>(__cvta_generic_to_shared(to));
+  if constexpr (sizeof(Unit) == 16) {
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(address), "l"(from) : "memory");
+  } else {
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 8;" ::"r"(address), "l"(from) : "memory");
+  }
+#else
+  *to = *from;
+#endif
+}
+
+/// Until the copies of this lane are there.
+AIFT_HD void wait_copies() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+  asm volatile("cp.async.wait_all;" ::: "memory");
+#endif
+}
+
+/// Memory that is about to be read; nothing depends on it.
+AIFT_HD void prefetch(const void* address) {
+#if defined(__CUDA_ARCH__)
+  asm volatile("prefetch.global.L2 [%0];" ::"l"(address));
+#else
+  static_cast<void>(address);
+#endif
+}
+
+/// Sets bits of *word, whoever else does.
+AIFT_HD void set_bits(std::uint32_t* word, std::uint32_t bits) {
+#if defined(__CUDA_ARCH__)
+  atomicOr(word, bits);
+#else
+  *word |= bits;
+#endif
+}
+
+/// How many bits are set.
+AIFT_HD int bits_in(std::uint32_t word) {
+#if defined(__CUDA_ARCH__)
+  return __popc(word);
+#else
+  return std::popcount(word);
+#endif
+}
 
 /// Lowers *word to `value`, by whichever lane is first.
 AIFT_HD void lower(std::uint64_t* word, std::uint64_t value) {

@@ -3,6 +3,7 @@
 #include "cuda/core/block_group.cuh"
 #include "cuda/core/try.hpp"
 #include "launch.hpp"
+#include "patch_entropies_body.hpp"
 
 namespace aift::cuda::detail {
 

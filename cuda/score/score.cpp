@@ -23,18 +23,15 @@ constexpr index_t kAny = std::numeric_limits<index_t>::max();
 // Small candidates many at a time, so that every phase has work for all lanes; large ones with a
 // block each.
 constexpr std::array<ScorePolicyRow, 5> kPolicies = {{
-    {2, 256, {64, 64, ScoreForm::lane}},
-    {16, 2048, {128, 32, ScoreForm::resident}},
-    {64, 4096, {128, 8, ScoreForm::resident}},
+    {2, 256, {128, 128, ScoreForm::lane}},
+    {16, 2048, {128, 16, ScoreForm::resident}},
+    {64, 4096, {256, 8, ScoreForm::resident}},
     {kAny, 16384, {256, 1, ScoreForm::resident}},
-    {kAny, kAny, {512, 1, ScoreForm::resident}},
+    {kAny, kAny, {1024, 1, ScoreForm::resident}},
 }};
 
-/// Resident blocks that a multiprocessor should have room for, so that some read while others
-/// count.
-constexpr int kBlocksWanted = 6;
-/// The same for candidates that need more: below it they are read where they lie.
-constexpr int kBlocksLeast = 2;
+/// Blocks that a multiprocessor should have room for, so that some read while others count.
+constexpr int kBlocksWanted = 4;
 /// Workspace that direct blocks take together, unless one alone needs more.
 constexpr std::size_t kDirectBytes = std::size_t{256} << 20;
 constexpr int kDirectBlocksPerProcessor = 4;
@@ -130,22 +127,37 @@ ScoreTask task_of(const DevicePredictions& chunk, const ScoreOptions& options,
   return task;
 }
 
-/// Bytes of a tile of `candidates`, for whatever of score, matrix and majority.
+template <detail::Form kForm, class T, class S = T>
+std::size_t bytes_as(const ScoreTask& task) {
+  detail::Tile<T, S> tile;
+  return detail::carve<kForm>(nullptr, task, tile);
+}
+
+/// Bytes of a tile of `candidates` in a form.
 std::size_t tile_bytes(ScoreTask task, int candidates, bool single, ScoreForm form) {
-  double any = 0;
-  task.score = &any;
-  task.matrix = &any;
-  const bool resident = form != ScoreForm::direct;
   detail::lay_out(task, candidates);
-  detail::Tile<float> floats;
-  detail::Tile<double> doubles;
-  if (resident) {
-    return single ? detail::carve<float, true>(nullptr, task, floats)
-                  : detail::carve<double, true>(nullptr, task, doubles);
+  if (form == ScoreForm::lane) {
+    return single ? bytes_as<detail::Form::lane, float>(task)
+                  : bytes_as<detail::Form::lane, double>(task);
   }
-  const std::size_t bytes = single ? detail::carve<float, false>(nullptr, task, floats)
-                                   : detail::carve<double, false>(nullptr, task, doubles);
+  if (form == ScoreForm::resident) {
+    if (single) return bytes_as<detail::Form::resident, float>(task);
+    return task.narrow_store() ? bytes_as<detail::Form::resident, double, float>(task)
+                               : bytes_as<detail::Form::resident, double>(task);
+  }
+  const std::size_t bytes = single ? bytes_as<detail::Form::direct, float>(task)
+                                   : bytes_as<detail::Form::direct, double>(task);
   return (bytes + kWorkspaceAlignment - 1) / kWorkspaceAlignment * kWorkspaceAlignment;
+}
+
+/// The same of the most that a score, or a matrix too, may want; a score can do without room for
+/// logarithms.
+std::size_t most_bytes(ScoreTask task, bool single, ScoreForm form, bool matrix) {
+  double any = 0;  // a pointer that is not null is all that counts
+  task.score = &any;
+  task.matrix = matrix ? &any : nullptr;
+  task.keep_logs = matrix;
+  return tile_bytes(task, 1, single, form);
 }
 
 ScorePolicy policy_for(const ScoreTask& task, bool single, const DeviceLimits& limits) {
@@ -154,23 +166,33 @@ ScorePolicy policy_for(const ScoreTask& task, bool single, const DeviceLimits& l
     return task.classes <= r.most_classes && values <= r.most_values;
   });
   ScorePolicy policy = row->policy;
+  if (policy.form == ScoreForm::lane && task.matrix != nullptr) policy.form = ScoreForm::resident;
   const auto share = static_cast<std::size_t>(limits.shared_per_processor / kBlocksWanted);
   const std::size_t one = tile_bytes(task, 1, single, policy.form);
+  if (most_bytes(task, single, policy.form, task.matrix != nullptr) >
+      static_cast<std::size_t>(limits.shared_per_block)) {
+    policy.form = ScoreForm::direct;
+  }
   policy.candidates = static_cast<int>(
       std::clamp<std::size_t>(share / one, 1, static_cast<std::size_t>(policy.candidates)));
-  const auto most = static_cast<std::size_t>(
-      std::min(limits.shared_per_block, limits.shared_per_processor / kBlocksLeast - 1024));
-  if (one > most) policy.form = ScoreForm::direct;
+  // Tiles that begin at a multiple of 16 bytes.
+  if (policy.candidates > 8) policy.candidates -= policy.candidates % 8;
   if (policy.form == ScoreForm::direct) policy.candidates = 1;
+  policy.threads = std::min(policy.threads, detail::most_threads(policy.form, single, task.wide()));
   return policy;
 }
 
 ScorePlan plan_for(const ScoreTask& task, bool single, const ScorePolicy& policy,
                    const DeviceLimits& limits) {
-  AIFT_EXPECT(
-      policy.threads >= 32 && policy.threads <= detail::kScoreThreads && policy.threads % 32 == 0,
-      ValueError, "A score policy needs 32 to {} threads in whole warps; got {}.",
-      detail::kScoreThreads, policy.threads);
+  ScorePlan plan;
+  plan.threads = policy.threads;
+  // Matrices have no form for lanes.
+  plan.form =
+      policy.form == ScoreForm::lane && task.matrix != nullptr ? ScoreForm::resident : policy.form;
+  const int most = detail::most_threads(plan.form, single, task.wide());
+  AIFT_EXPECT(policy.threads >= 32 && policy.threads <= most && policy.threads % 32 == 0,
+              ValueError, "A score policy needs 32 to {} threads in whole warps; got {}.", most,
+              policy.threads);
   AIFT_EXPECT(
       policy.candidates >= 1 && policy.candidates <= 4096 &&
           (policy.form != ScoreForm::direct || policy.candidates == 1),
@@ -183,23 +205,28 @@ ScorePlan plan_for(const ScoreTask& task, bool single, const ScorePolicy& policy
               "A lane per candidate is for 2 classes and at most {} patches; got {} classes and {} "
               "patches.",
               detail::kCountedPatches, task.classes, task.most_patches);
-  ScorePlan plan;
-  plan.threads = policy.threads;
-  // Matrices have no form for lanes.
-  plan.form =
-      policy.form == ScoreForm::lane && task.matrix != nullptr ? ScoreForm::resident : policy.form;
-  plan.tile_bytes = tile_bytes(task, policy.candidates, single, policy.form);
   const index_t tiles = (task.candidates + policy.candidates - 1) / policy.candidates;
-  if (policy.form != ScoreForm::direct) {
-    AIFT_EXPECT(
-        plan.tile_bytes <= static_cast<std::size_t>(limits.shared_per_block), ValueError,
-        "{} candidates of {} patches and {} classes need {} bytes of shared memory; a block "
-        "of this device has {}: use fewer candidates per tile, or a direct policy.",
-        policy.candidates, task.most_patches, task.classes, plan.tile_bytes,
-        limits.shared_per_block);
-    plan.blocks = static_cast<int>(std::min<index_t>(tiles, 1 << 30));
+  if (plan.form != ScoreForm::direct) {
+    const auto room = static_cast<std::size_t>(limits.shared_per_block);
+    plan.tile_bytes = tile_bytes(task, policy.candidates, single, plan.form);
+    if (plan.tile_bytes > room && plan.form == ScoreForm::resident && task.matrix == nullptr) {
+      ScoreTask without = task;
+      without.keep_logs = plan.keep_logs = false;
+      plan.tile_bytes = tile_bytes(without, policy.candidates, single, plan.form);
+    }
+    AIFT_EXPECT(plan.tile_bytes <= room, ValueError,
+                "{} candidates of {} patches and {} classes need {} bytes of shared memory; a "
+                "block of this device has {}: use fewer candidates per tile, or a direct policy.",
+                policy.candidates, task.most_patches, task.classes, plan.tile_bytes, room);
+    // Blocks of large candidates stay: each asks for its next one while it works.
+    const auto at_once = static_cast<index_t>(
+        static_cast<std::size_t>(limits.shared_per_processor) / (plan.tile_bytes + 1024));
+    const index_t most_blocks =
+        task.wide() ? limits.processors * std::max<index_t>(1, at_once) : index_t{1} << 30;
+    plan.blocks = static_cast<int>(std::min<index_t>(tiles, most_blocks));
     return plan;
   }
+  plan.tile_bytes = most_bytes(task, single, plan.form, true);
   const index_t room = static_cast<index_t>(kDirectBytes / plan.tile_bytes);
   const index_t wanted =
       std::min<index_t>(tiles, static_cast<index_t>(limits.processors) * kDirectBlocksPerProcessor);
@@ -236,7 +263,7 @@ void queue(ScoreTask& task, const ScoreOptions& options, Status* status, Workspa
   const bool single = options.precision == Precision::single;
   const DeviceLimits limits = detail::device_limits();
   const ScorePolicy chosen = policy ? *policy : policy_for(task, single, limits);
-  ScorePlan plan = plan_for(task, single, chosen, limits);
+  const ScorePlan plan = plan_for(task, single, chosen, limits);
   const std::size_t needed = workspace_of(plan);
   if (needed > 0) {
     AIFT_EXPECT(workspace.bytes() >= needed, ShapeError,
@@ -246,6 +273,7 @@ void queue(ScoreTask& task, const ScoreOptions& options, Status* status, Workspa
   }
   detail::expect_device_memory(status, alignof(Status), "The status");
   task.status = &status->word;
+  task.keep_logs = plan.keep_logs;
   detail::lay_out(task, chosen.candidates);
   detail::launch_score(task, single, plan, workspace.data, stream);
 }
@@ -267,9 +295,11 @@ std::size_t score_workspace_bytes(const DevicePredictions& predictions, const Sc
   options.validate();
   check_shape(predictions, 0);
   if (predictions.candidates == 0) return 0;
-  const ScoreTask task = task_of(predictions, options, 0);
+  ScoreTask task = task_of(predictions, options, 0);
   const bool single = options.precision == Precision::single;
   const DeviceLimits limits = detail::device_limits();
+  double any = 0;
+  task.matrix = &any;  // which needs the most
   return workspace_of(
       plan_for(task, single, policy ? *policy : policy_for(task, single, limits), limits));
 }

@@ -4,27 +4,37 @@
 #include "cuda/core/block_group.cuh"
 #include "cuda/core/try.hpp"
 #include "launch.hpp"
+#include "score_body.hpp"
 
 namespace aift::cuda::detail {
 
 namespace {
 
-template <class T, bool kLogits>
-__global__ __launch_bounds__(kScoreThreads) void score_direct_kernel(
-    const __grid_constant__ ScoreTask task, std::byte* workspace, std::size_t slice) {
+template <class T, bool kLogits, int kMost>
+__global__ __launch_bounds__(
+    most_threads(ScoreForm::direct, sizeof(T) == 4, kMost == kWide),
+    least_blocks(ScoreForm::direct, sizeof(T) == 4,
+                 kMost == kWide)) void score_direct_kernel(const __grid_constant__ ScoreTask task,
+                                                           std::byte* workspace,
+                                                           std::size_t slice) {
   Tile<T> tile;
-  carve<T, false>(workspace + blockIdx.x * slice, task, tile);
+  carve<Form::direct>(workspace + blockIdx.x * slice, task, tile);
   const BlockGroup group;
-  ScoreBody<T, kLogits, false, BlockGroup> body(group, task, tile);
+  ScoreBody<T, T, kLogits, false, kMost, BlockGroup> body(group, task, tile);
   for (index_t i = blockIdx.x; i < task.candidates; i += gridDim.x)
-    body.run(i);
+    body.run(i, task.candidates);
 }
 
 template <class T, bool kLogits>
 void launch(const ScoreTask& task, const ScorePlan& plan, std::byte* workspace,
             cudaStream_t stream) {
-  score_direct_kernel<T, kLogits>
-      <<<plan.blocks, plan.threads, 0, stream>>>(task, workspace, plan.tile_bytes);
+  if (task.wide()) {
+    score_direct_kernel<T, kLogits, kWide>
+        <<<plan.blocks, plan.threads, 0, stream>>>(task, workspace, plan.tile_bytes);
+  } else {
+    score_direct_kernel<T, kLogits, kNarrowClasses>
+        <<<plan.blocks, plan.threads, 0, stream>>>(task, workspace, plan.tile_bytes);
+  }
   AIFT_CUDA_CHECK_LAUNCH();
 }
 
@@ -47,7 +57,8 @@ void launch_score(const ScoreTask& task, bool single, const ScorePlan& plan, std
     case ScoreForm::lane:
       return launch_lanes(task, single, plan, stream);
     case ScoreForm::resident:
-      return launch_resident(task, single, plan, stream);
+      return single ? launch_resident_single(task, plan, stream)
+                    : launch_resident_double(task, plan, stream);
     case ScoreForm::direct:
       return launch_direct(task, single, plan, workspace, stream);
   }

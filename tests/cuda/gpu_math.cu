@@ -37,7 +37,7 @@ __global__ void evaluate_kernel(const T* x, int count, T* out) {
 template <class T>
 __global__ void sum_kernel(const T* x, int classes, T* out) {
   const cuda::detail::BlockGroup group;
-  group.rows(1, true, [&](const auto& team, int) {
+  group.rows<cuda::detail::kWide>(1, [&](const auto& team, int) {
     const T sum = team.template class_sum<T>(classes, [&](int k, T acc) { return acc + x[k]; });
     const T dot = team.template class_sum<T>(
         classes, [&](int k, T acc) { return math::fma(x[k], x[k] - T{0.25}, acc); });

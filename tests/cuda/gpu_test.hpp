@@ -88,6 +88,8 @@ class DeviceArray {
     must(cudaMalloc(&memory, count * sizeof(T) + 256), "cudaMalloc");
     data_ = static_cast<T*>(memory);
     must(cudaMemset(data_, 0xA5, count * sizeof(T) + 256), "cudaMemset");  // nothing useful
+    // Streams of tests do not wait for the default stream.
+    must(cudaStreamSynchronize(nullptr), "cudaMemset");
   }
   explicit DeviceArray(const std::vector<T>& values) : DeviceArray(values.size()) {
     if (!values.empty()) {
