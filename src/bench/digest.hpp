@@ -6,15 +6,15 @@
 #include <span>
 #include <string_view>
 
+#include "src/core/fnv.hpp"
+
 namespace aift::bench {
 
-/// 64-bit FNV-1a (Fowler, Noll, Vo), to notice that something has changed; no protection against
-/// anybody who wants to deceive.
+/// To notice that something has changed (src/core/fnv.hpp).
 class Digest {
  public:
   void add(std::span<const std::byte> bytes) noexcept {
-    for (const std::byte byte : bytes)
-      value_ = (value_ ^ static_cast<std::uint64_t>(byte)) * 0x100000001B3u;
+    value_ = aift::detail::fnv1a(bytes, value_);
   }
   /// A text and its end.
   void add(std::string_view text) noexcept {
@@ -25,7 +25,7 @@ class Digest {
   [[nodiscard]] std::uint64_t value() const noexcept { return value_; }
 
  private:
-  std::uint64_t value_ = 0xCBF29CE484222325u;
+  std::uint64_t value_ = aift::detail::fnv1a(std::string_view());
 };
 
 }  // namespace aift::bench

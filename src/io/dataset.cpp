@@ -21,6 +21,8 @@
 #include <aift/io/numbers.hpp>
 #include <aift/io/video.hpp>
 
+#include "src/core/fnv.hpp"
+
 namespace aift::io {
 
 namespace {
@@ -615,12 +617,7 @@ std::string read_synthetic(const fs::path& root) {
 }  // namespace
 
 std::uint64_t candidate_id(std::string_view path) noexcept {
-  std::uint64_t hash = 0xCBF29CE484222325U;  // FNV-1a, 64 bit (Fowler, Noll, Vo)
-  for (const char c : path) {
-    hash ^= static_cast<unsigned char>(c);
-    hash *= 0x100000001B3U;
-  }
-  return splitmix64(hash);
+  return splitmix64(detail::fnv1a(path));
 }
 
 std::uint64_t frame_id(std::string_view path, index_t frame) noexcept {

@@ -12,6 +12,7 @@
 #include <aift/core/error.hpp>
 #include <aift/core/rng.hpp>
 
+#include "src/core/fnv.hpp"
 #include "staged_network.hpp"
 
 namespace aift::nn {
@@ -463,10 +464,7 @@ const ArchitectureEntry& architecture_entry(std::string_view name) {
 }
 
 void fill_normal(Tensor tensor, double deviation, std::uint64_t seed, std::string_view name) {
-  std::uint64_t id = 0xcbf29ce484222325u;  // FNV-1a
-  for (const char c : name)
-    id = (id ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  const KeyedRandom random(seed, Purpose::weights, 0, id);
+  const KeyedRandom random(seed, Purpose::weights, 0, detail::fnv1a(name));
   const torch::NoGradGuard no_gradients;
   auto* values = tensor.data_ptr<float>();
   for (index_t i = 0; i < tensor.numel(); ++i)

@@ -11,6 +11,7 @@
 #include <aift/torch/device.hpp>
 #include <aift/torch/models.hpp>
 
+#include "src/core/fnv.hpp"
 #include "src/io/view_fields.hpp"
 
 namespace aift::app {
@@ -28,11 +29,7 @@ bool is_file_model(const std::string& model) {
 /// "14.6 MB, 0f3a...": what a file holds, wherever it lies (FNV-1a, 64 bit).
 std::string content_of(const fs::path& file) {
   const io::MappedFile mapped(file);
-  std::uint64_t hash = 0xCBF29CE484222325u;
-  for (const std::byte byte : mapped.bytes()) {
-    hash = (hash ^ static_cast<std::uint64_t>(byte)) * 0x100000001B3u;
-  }
-  return fmt::format("{} bytes, {:016x}", mapped.bytes().size(), hash);
+  return fmt::format("{} bytes, {:016x}", mapped.bytes().size(), detail::fnv1a(mapped.bytes()));
 }
 
 }  // namespace
