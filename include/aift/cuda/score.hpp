@@ -29,7 +29,7 @@ namespace aift::cuda {
 /// Who works on a candidate, and where its predictions are meanwhile.
 enum class ScoreForm : std::uint8_t {
   lane,      ///< one thread per candidate, predictions in shared memory: two classes, q <= 128
-  resident,  ///< a block (or a warp) for a few candidates, predictions in shared memory
+  resident,  ///< a block for one or a few candidates, predictions in shared memory
   direct,    ///< a block per candidate, predictions read where they lie
 };
 
@@ -85,8 +85,9 @@ struct ScoreOutputs {
 ///
 /// first_candidate  number of candidate 0 in the pool, for the status
 /// policy           another one than score_policy's, for benchmarks
-/// cost             every prediction is read from memory once (direct: kept patches again, from the
-///                  cache); O(q K) per candidate, and O(q^2) comparisons up to 128 patches
+/// cost             every prediction is read from memory once (direct, and logits: kept patches
+///                  again, from the cache); O(q K) per candidate, and O(q^2) comparisons up to 128
+///                  patches where more than 16 are kept
 void score_async(ScoreKind kind, const DevicePredictions& predictions, const ScoreOptions& options,
                  const ScoreOutputs& out, Status* status, Workspace workspace, cudaStream_t stream,
                  index_t first_candidate = 0,
