@@ -108,11 +108,11 @@ class Bench:
                    name, *options]
         return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
-    def compare(self, what, name, budget, peers, options=(), same=()):
+    def compare(self, what, name, budget, peers, options=(), same=(), repeat=None):
         """peers: name -> function giving picks; same: those whose picks must be ours."""
         times = {"aift": [], **{peer: [] for peer in peers}}
         picks, peak = {}, 0
-        for _ in range(self.repeat):
+        for _ in range(repeat or self.repeat):
             mine = self.ours(name, budget, options)
             times["aift"] += mine["seconds"]
             picks["aift"], peak = mine["picks"], max(peak, mine["peak_mib"])
@@ -179,6 +179,32 @@ def activeml(name, x, p, budget, seed=0, **options):
     return strategy.query(X=x, y=y, batch_size=budget, **extra)
 
 
+def core_set(x, first, budget):
+    """Picks of scikit-activeml's farthest-first behind the pick `first`, which counts as labelled: it has
+    no first pick of its own but a random one."""
+    import numpy as np
+    from skactiveml.pool import CoreSet
+
+    y = np.full(len(x), np.nan)
+    y[first] = 0
+    return [first, *CoreSet(random_state=0).query(X=x, y=y, batch_size=budget - 1)]
+
+
+def margin_picks(program, out, x, p, budget):
+    """Whether `aift select` and scikit-activeml take the same smallest margins."""
+    import numpy as np
+
+    np.save(out / "views.npy", p[:, None, :])
+    lines = subprocess.run([program, "select", "--selector", "margin", "--probs", out / "views.npy",
+                            "--budget", str(budget)], check=True, capture_output=True,
+                           text=True).stdout.splitlines()[1:]
+    ours = [int(line.split(",")[1]) for line in lines]
+    peer = [int(i) for i in activeml("UncertaintySampling", x, p, budget, method="margin_sampling")]
+    return {"what": f"margin, {len(p):,} x {p.shape[1]}, b = {budget}", "seconds": {},
+            "same_picks": {"scikit-activeml": ours == peer},
+            "same_set": {"scikit-activeml": set(ours) == set(peer)}}
+
+
 def badge_distribution(bench, draws):
     """Whether BADGE's second pick has the chances of k-means++ on the full gradients: chi-squared over
     candidates in ten groups of equal chance. The first pick is fixed, the longest gradient."""
@@ -208,6 +234,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", type=pathlib.Path, required=True)
+    parser.add_argument("--aift", type=pathlib.Path, default="build/release/bin/aift")
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--venv", action="store_true", help="install the peers and use them")
     parser.add_argument("--threads", type=int, default=2)
@@ -232,7 +259,7 @@ def main():
     bench.compare("k-center, 20,000 x 512, b = 100", "k_center", 100,
                   {"NumPy": lambda: k_center_numpy(x, 100)}, same=["NumPy"])
     for name in ("max_herding", "uherding"):
-        bench.compare(f"{name}, 20,000 x 512, b = 100", name, 100, {})
+        bench.compare(f"{name}, 20,000 x 512, b = 100", name, 100, {}, repeat=1)
     x, p = make(arguments.out, 10000, 512, 10, 2)
     rng = np.random.default_rng(0)
     bench.compare("BADGE, 10,000 x 512, K = 10, b = 100", "badge", 100,
@@ -245,6 +272,13 @@ def main():
                   {"NumPy": lambda: facility_numpy(x, 50, doubt)}, same=["NumPy"])
     if have:
         bench.repeat = min(3, arguments.repeat)
+        first = bench.ours("k_center", 1)["picks"][0]
+        bench.compare("k-center, 5,000 x 512, b = 50", "k_center", 50,
+                      {"scikit-activeml": lambda: core_set(x, first, 50)},
+                      same=["scikit-activeml"])
+        row = margin_picks(arguments.aift, arguments.out, x, p, 50)
+        bench.rows.append(row)
+        print(json.dumps(row), flush=True)
         bench.compare("TypiClust, 5,000 x 512, b = 50", "typiclust", 50,
                       {"scikit-activeml": lambda: activeml("TypiClust", x, p, 50)},
                       options=["normalise=false"])

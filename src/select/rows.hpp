@@ -138,6 +138,13 @@ class LazyGreedy {
     return best;
   }
   [[nodiscard]] std::vector<double>& gains() noexcept { return gain_; }
+  /// bound(p) is at least what refresh would give: closer bounds for all that are left.
+  template <class Bound>
+  void tighten(const Bound& bound) {
+    for (const index_t p : heap_)
+      gain_[at(p)] = bound(p);
+    heapify();
+  }
 
  private:
   struct Behind {

@@ -11,6 +11,7 @@
 #include <aift/select/badge_selector.hpp>
 #include <aift/select/k_center_selector.hpp>
 #include <aift/select/max_herding_selector.hpp>
+#include <aift/select/prob_cover_selector.hpp>
 #include <aift/select/registry.hpp>
 #include <aift/select/score_selector.hpp>
 
@@ -119,28 +120,91 @@ TEST_CASE("k-center picks what the plain loop picks, for any number of threads")
   }
 }
 
-TEST_CASE("facility location picks what the plain loop picks") {
-  const FeaturePool pool(4, 120, 5);
-  std::vector<double> covered(120, 0.0);
-  std::vector<index_t> want;
-  for (int step = 0; step < 20; ++step) {
+namespace {
+
+/// Greedy facility location, all gains in every step, in the numbers of the engines: gains that are
+/// equal but for rounding must be told apart in the same way. `kernel` turns squared distances into
+/// values; `known` is covered from the start.
+template <class Kernel>
+std::vector<index_t> herd_plainly(const FeaturePool& pool, const std::vector<index_t>& known,
+                                  index_t budget, const Kernel& kernel) {
+  const index_t n = pool.view.size;
+  const index_t d = pool.view.feature_size;
+  std::vector<const float*> rows;
+  for (index_t i = 0; i < n; ++i)
+    rows.push_back(pool.features.data() + i * d);
+  const auto values_of = [&](index_t by) {
+    std::vector<float> values(at(n));
+    distances().squared(rows.data(), n, &rows[at(by)], 1, d, values.data());
+    kernel(values.data(), n);
+    return values;
+  };
+  std::vector<float> covered(at(n), 0.0F);
+  std::vector<char> out(at(n), 0);
+  const auto cover = [&](index_t by) {
+    out[at(by)] = 1;
+    const std::vector<float> values = values_of(by);
+    for (index_t x = 0; x < n; ++x)
+      covered[at(x)] = std::max(covered[at(x)], values[at(x)]);
+  };
+  for (const index_t i : known)
+    cover(i);
+  const std::vector<char> labelled = out;
+  std::vector<index_t> picks;
+  while (static_cast<index_t>(picks.size()) < budget) {
     index_t best = -1;
     double most = -1;
-    for (index_t i = 0; i < 120; ++i) {
-      if (std::find(want.begin(), want.end(), i) != want.end()) continue;
+    for (index_t i = 0; i < n; ++i) {
+      if (out[at(i)] != 0) continue;
+      const std::vector<float> values = values_of(i);
       double gain = 0;
-      for (index_t x = 0; x < 120; ++x)
-        gain += std::max(0.0, std::exp(-pool.squared(i, x) / 4) - covered[at(x)]);
+      for (index_t x = 0; x < n; ++x) {
+        if (labelled[at(x)] == 0)
+          gain += static_cast<double>(std::max(values[at(x)] - covered[at(x)], 0.0F));
+      }
       if (gain > most) {
         most = gain;
         best = i;
       }
     }
-    want.push_back(best);
-    for (index_t x = 0; x < 120; ++x)
-      covered[at(x)] = std::max(covered[at(x)], std::exp(-pool.squared(best, x) / 4));
+    picks.push_back(best);
+    cover(best);
   }
-  CHECK(MaxHerdingSelector(false, 2).select(pool.view, 20).indices == want);
+  return picks;
+}
+
+}  // namespace
+
+TEST_CASE("facility location picks what the plain loop picks") {
+  ThreadExecutor two(2);
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    const index_t n = 60 + static_cast<index_t>(seed) * 13;
+    FeaturePool pool(seed, n, 5);
+    std::vector<index_t> known;
+    for (index_t i = 0; i < n; i += seed % 3 == 0 ? 9 : 1000)
+      known.push_back(i);
+    if (seed % 2 == 0) {  // copies: ties
+      for (index_t i = n / 2; i < n; ++i)
+        std::copy_n(pool.features.begin() + 5 * (i - n / 2), 5, pool.features.begin() + 5 * i);
+    }
+    for (const index_t i : known)
+      pool.labels[at(i)] = 0;
+    CAPTURE(seed);
+    const auto gaussian = [](float* values, index_t count) {
+      distances().gaussian(values, count, 0.25F);
+    };
+    const index_t left = n - static_cast<index_t>(known.size());
+    const auto want = herd_plainly(pool, known, left, gaussian);
+    CHECK(MaxHerdingSelector(false, 2).select(pool.view, left).indices == want);
+    CHECK(MaxHerdingSelector(false, 2).select(pool.view, left, {.executor = &two}).indices == want);
+    // Counts of neighbours tie all the time, and most are 0 in the end.
+    const auto ball = [](float* values, index_t count) {
+      for (index_t i = 0; i < count; ++i)
+        values[i] = values[i] <= 2.25F ? 1.0F : 0.0F;
+    };
+    CHECK(ProbCoverSelector(false, 1.5).select(pool.view, left).indices ==
+          herd_plainly(pool, known, left, ball));
+  }
   CHECK_THROWS_AS(MaxHerdingSelector(true, 0), ValueError);
 }
 

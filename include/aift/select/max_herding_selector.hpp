@@ -17,8 +17,10 @@ namespace aift {
 /// needs  features and labels (all -1 when nothing is labelled)
 /// score  what the pick added, divided by the number of candidates; in [0, 1]
 /// ties   the smaller id first (the smaller index when the pool has none)
-/// cost   O(N^2 d) for the gains of the first step, then those that come to the top again (exact
-///        lazy greedy); memory O(N) beside the features (twice when normalised)
+/// cost   O(N^2 d) for the gains of the first step, then O(N d) for every candidate that a pick
+///        covers better (N / t of them at the t-th pick where nothing stands out), which bounds the
+///        gains, and for the few gains that come to the top (exact lazy greedy); memory O(N) beside
+///        the features (twice when normalised)
 /// wins   with few labels: it takes what is typical and leaves outliers alone
 /// loses  with many labels, when only the boundary between the classes is in question; sigma sets
 ///        the scale, and 1 suits features of length 1

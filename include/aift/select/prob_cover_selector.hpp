@@ -17,8 +17,9 @@ namespace aift {
 /// needs  features and labels (all -1 when nothing is labelled)
 /// score  newly covered candidates divided by the number of candidates; in [0, 1]
 /// ties   the smaller id first (the smaller index when the pool has none)
-/// cost   O(N^2 d) for the first step, then those that come to the top again; memory O(N) beside
-///        the features (twice when normalised): the graph of neighbours is not kept
+/// cost   O(N^2 d) for the first step, then O(N d) for every candidate that a pick is the first to
+///        cover; memory O(N) beside the features (twice when normalised): the graph of neighbours is
+///        not kept
 /// wins   with few labels and a delta that fits the features
 /// loses  with a delta too large (one pick covers all) or too small (none covers another): see how
 ///        the scores fall
