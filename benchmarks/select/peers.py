@@ -234,12 +234,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", type=pathlib.Path, required=True)
-    parser.add_argument("--aift", type=pathlib.Path, default="build/release/bin/aift")
+    parser.add_argument("--aift", type=pathlib.Path, default=pathlib.Path("build/release/bin/aift"))
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--venv", action="store_true", help="install the peers and use them")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeat", type=int, default=5)
     arguments = parser.parse_args()
+    for program in (arguments.program, arguments.aift):
+        if not program.is_file():
+            parser.error(f"{program} is not there; build it first")
     arguments.out.mkdir(parents=True, exist_ok=True)
     if arguments.venv:
         into_venv(arguments.out)

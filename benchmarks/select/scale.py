@@ -25,6 +25,8 @@ def main():
     parser.add_argument("--features", type=int, default=128)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
+    if not arguments.program.is_file():
+        parser.error(f"{arguments.program} is not there; build bench_selectors first")
     print("| selector | N | seconds | data, MiB | peak, MiB |\n|---|---|---|---|---|", flush=True)
     for name in arguments.selectors:
         for n in arguments.sizes:
