@@ -65,7 +65,7 @@ input[type=radio]{accent-color:var(--accent);margin:0 5px 0 0;vertical-align:-1p
 .legend li{display:flex;align-items:center;gap:8px;min-width:0;overflow-wrap:anywhere}.legend small{color:var(--soft);font-size:13px}
 .key{width:44px;height:16px;flex:none}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:14px}
-caption{text-align:left;white-space:normal;color:var(--soft);padding:0 0 8px;font-size:13.5px}
+caption{max-width:min(1036px,calc(100vw - 86px));text-align:left;white-space:normal;color:var(--soft);padding:0 0 8px;font-size:13.5px}
 th,td{padding:6px 12px 6px 0;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
 thead th{color:var(--soft);font-weight:600;font-size:13px}
 th:first-child,td:first-child,th.text,td.text{text-align:left}
