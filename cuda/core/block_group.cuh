@@ -74,9 +74,9 @@ class WarpTeam {
     return best;
   }
   template <class T, class F>
-  AIFT_DEVICE_BODY TopTwo<T> top_two(int classes, const F& f) const {
+  AIFT_DEVICE_BODY Two<T> top_two(int classes, const F& f) const {
     // Below every mean probability: lanes without a class.
-    TopTwo<T> top{T{-1}, T{-1}};
+    Two<T> top{T{-1}, T{-1}};
     for (int k = lane(); k < classes; k += math::kClassLanes)
       LaneTeam<kNarrowClasses>::take(top, f(k));
     AIFT_UNROLL

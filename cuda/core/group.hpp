@@ -17,13 +17,7 @@
 
 #include <aift/math/sum.hpp>
 
-#if defined(__CUDA_ARCH__)
-#define AIFT_UNROLL _Pragma("unroll")
-#define AIFT_UNROLL_4 _Pragma("unroll 4")
-#else
-#define AIFT_UNROLL
-#define AIFT_UNROLL_4
-#endif
+#include "src/core/unroll.hpp"
 
 namespace aift::cuda::detail {
 
@@ -37,14 +31,7 @@ struct Located {
   int index;
 };
 
-/// Largest and second largest.
-template <class T>
-struct TopTwo {
-  T first;
-  T second;
-};
-
-/// Two sums.
+/// Two sums, or the largest number and the second largest.
 template <class T>
 struct Two {
   T first;
@@ -116,16 +103,16 @@ class LaneTeam {
   }
   /// Largest and second largest f(k).
   template <class T, class F>
-  AIFT_HD TopTwo<T> top_two(int classes, const F& f) const {
+  AIFT_HD Two<T> top_two(int classes, const F& f) const {
     const T a = f(0);
     const T b = f(1);
-    TopTwo<T> top = a > b ? TopTwo<T>{a, b} : TopTwo<T>{b, a};
+    Two<T> top = a > b ? Two<T>{a, b} : Two<T>{b, a};
     for (int k = 2; k < classes; ++k)
       take(top, f(k));
     return top;
   }
   template <class T>
-  static AIFT_HD void take(TopTwo<T>& top, T x) {
+  static AIFT_HD void take(Two<T>& top, T x) {
     top.second = x > top.first ? top.first : (x > top.second ? x : top.second);
     top.first = x > top.first ? x : top.first;
   }
@@ -182,7 +169,7 @@ class SerialTeam {
     return OneLane{}.largest<T>(classes, f);
   }
   template <class T, class F>
-  TopTwo<T> top_two(int classes, const F& f) const {
+  Two<T> top_two(int classes, const F& f) const {
     return OneLane{}.top_two<T>(classes, f);
   }
 };

@@ -160,13 +160,18 @@ std::size_t most_bytes(ScoreTask task, bool single, ScoreForm form, bool matrix)
   return tile_bytes(task, 1, single, form);
 }
 
+/// Matrices have no form for lanes.
+ScoreForm form_for(const ScoreTask& task, ScoreForm form) {
+  return form == ScoreForm::lane && task.matrix != nullptr ? ScoreForm::resident : form;
+}
+
 ScorePolicy policy_for(const ScoreTask& task, bool single, const DeviceLimits& limits) {
   const index_t values = static_cast<index_t>(task.most_patches) * task.classes;
   const auto row = std::find_if(kPolicies.begin(), kPolicies.end(), [&](const ScorePolicyRow& r) {
     return task.classes <= r.most_classes && values <= r.most_values;
   });
   ScorePolicy policy = row->policy;
-  if (policy.form == ScoreForm::lane && task.matrix != nullptr) policy.form = ScoreForm::resident;
+  policy.form = form_for(task, policy.form);
   const auto share = static_cast<std::size_t>(limits.shared_per_processor / kBlocksWanted);
   const std::size_t one = tile_bytes(task, 1, single, policy.form);
   if (most_bytes(task, single, policy.form, task.matrix != nullptr) >
@@ -186,9 +191,7 @@ ScorePlan plan_for(const ScoreTask& task, bool single, const ScorePolicy& policy
                    const DeviceLimits& limits) {
   ScorePlan plan;
   plan.threads = policy.threads;
-  // Matrices have no form for lanes.
-  plan.form =
-      policy.form == ScoreForm::lane && task.matrix != nullptr ? ScoreForm::resident : policy.form;
+  plan.form = form_for(task, policy.form);
   const int most = detail::most_threads(plan.form, single, task.wide());
   AIFT_EXPECT(policy.threads >= 32 && policy.threads <= most && policy.threads % 32 == 0,
               ValueError, "A score policy needs 32 to {} threads in whole warps; got {}.", most,

@@ -172,10 +172,10 @@ class ScoreBody : TileBody<T, S, kLogits, Group> {
       T lowest = 0;  // NaN passes by, and spoils the sum
       const T sum = team.template class_sum<T>(task_.classes, [&](int k, T acc) {
         const T x = p(k);
-        lowest = lower_of(lowest, x);
+        lowest = std::fmin(lowest, x);
         return acc + x;
       });
-      bool bad = team.vote(lowest < T{0}) || !(size_of(sum - T{1}) <= bounds_.tolerance);
+      bool bad = team.vote(lowest < T{0}) || !(std::fabs(sum - T{1}) <= bounds_.tolerance);
       if (no_zeros)
         bad = bad || team.any(task_.classes, [&](int k) { return p(k) < bounds_.least; });
       if (bad && team.leads()) {
@@ -267,8 +267,7 @@ class ScoreBody : TileBody<T, S, kLogits, Group> {
       const int dominant = LaneTeam<kNarrowClasses>{}
                                .template largest<T>(task_.classes, [&](int k) { return sums[k]; })
                                .index;
-      tile_.dominant[c] = dominant;
-      if (task_.dominant != nullptr) task_.dominant[first_ + c] = dominant;
+      set_dominant(c, dominant);
       const int q = tile_.q[c];
       const int m = tile_.m[c];
       std::int32_t* kept = tile_.kept + c * task_.most_kept;
@@ -305,10 +304,12 @@ class ScoreBody : TileBody<T, S, kLogits, Group> {
       const T* const sums = tile_.class_a + c * task_.classes;
       const Located<T> top =
           team.template largest<T>(task_.classes, [&](int k) { return sums[k]; });
-      if (!team.leads()) return;
-      tile_.dominant[c] = top.index;
-      if (task_.dominant != nullptr) task_.dominant[first_ + c] = top.index;
+      if (team.leads()) set_dominant(c, top.index);
     });
+  }
+  AIFT_HD void set_dominant(int c, int dominant) {
+    tile_.dominant[c] = dominant;
+    if (task_.dominant != nullptr) task_.dominant[first_ + c] = dominant;
   }
 
   AIFT_HD void read_confidence() {

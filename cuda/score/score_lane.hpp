@@ -141,7 +141,8 @@ class LaneBody : TileBody<T, T, kLogits, Group> {
 
   AIFT_HD bool good_pair(const Pair& in) const {
     const T off = (in.a + in.b) - T{1};
-    return (in.a >= bounds_.least) & (in.b >= bounds_.least) & (size_of(off) <= bounds_.tolerance);
+    return (in.a >= bounds_.least) & (in.b >= bounds_.least) &
+           (std::fabs(off) <= bounds_.tolerance);
   }
 
   /// Refuses candidate c for its first patch that is not fine.

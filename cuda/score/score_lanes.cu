@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fused score of two classes: a thread per candidate, predictions in shared memory.
 #include "cuda/core/block_group.cuh"
-#include "cuda/core/try.hpp"
+#include "cuda/core/launch_shared.cuh"
 #include "launch.hpp"
 #include "score_lane.hpp"
 
@@ -27,12 +27,8 @@ __global__ __launch_bounds__(
 
 template <class T, bool kLogits>
 void launch(const ScoreTask& task, const ScorePlan& plan, cudaStream_t stream) {
-  const auto kernel = score_lanes_kernel<T, kLogits>;
-  const int shared = static_cast<int>(plan.tile_bytes);
-  AIFT_CUDA_TRY(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
-                                     cudaFuncAttributeMaxDynamicSharedMemorySize, shared));
-  kernel<<<plan.blocks, plan.threads, plan.tile_bytes, stream>>>(task);
-  AIFT_CUDA_CHECK_LAUNCH();
+  launch_shared(score_lanes_kernel<T, kLogits>, plan.blocks, plan.threads, plan.tile_bytes, stream,
+                task);
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "cuda/core/block_group.cuh"
-#include "cuda/core/try.hpp"
+#include "cuda/core/launch_shared.cuh"
 #include "launch.hpp"
 #include "score_body.hpp"
 
@@ -32,12 +32,8 @@ __global__ __launch_bounds__(
 template <class T, class S, bool kLogits>
 void launch_resident(const ScoreTask& task, const ScorePlan& plan, cudaStream_t stream) {
   with_most_classes(task.classes, [&](auto most) {
-    const auto kernel = score_resident_kernel<T, S, kLogits, most.value>;
-    const int shared = static_cast<int>(plan.tile_bytes);
-    AIFT_CUDA_TRY(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
-                                       cudaFuncAttributeMaxDynamicSharedMemorySize, shared));
-    kernel<<<plan.blocks, plan.threads, plan.tile_bytes, stream>>>(task);
-    AIFT_CUDA_CHECK_LAUNCH();
+    launch_shared(score_resident_kernel<T, S, kLogits, most.value>, plan.blocks, plan.threads,
+                  plan.tile_bytes, stream, task);
   });
 }
 

@@ -177,43 +177,9 @@ struct Bounds {
   AIFT_HD T log_of(T p) const { return normal ? log_of<true>(p) : log_of<false>(p); }
 };
 
-/// |x|.
-AIFT_HD float size_of(float x) {
-#if defined(__CUDA_ARCH__)
-  return fabsf(x);
-#else
-  return std::fabs(x);
-#endif
-}
-/// The same.
-AIFT_HD double size_of(double x) {
-#if defined(__CUDA_ARCH__)
-  return fabs(x);
-#else
-  return std::fabs(x);
-#endif
-}
-
-/// The lower one; of a NaN and a number the number.
-AIFT_HD float lower_of(float a, float b) {
-#if defined(__CUDA_ARCH__)
-  return fminf(a, b);
-#else
-  return std::fmin(a, b);
-#endif
-}
-/// The same.
-AIFT_HD double lower_of(double a, double b) {
-#if defined(__CUDA_ARCH__)
-  return fmin(a, b);
-#else
-  return std::fmin(a, b);
-#endif
-}
-
 template <class T>
 AIFT_HD bool is_finite(T x) {
-  return size_of(x) <= std::numeric_limits<T>::max();
+  return std::fabs(x) <= std::numeric_limits<T>::max();
 }
 
 /// Logits further apart than this are as good as certain; the bound keeps 0 * w a number.

@@ -338,7 +338,7 @@ class TileBody {
       }
       case Rank::least_confidence:
       case Rank::margin: {
-        const TopTwo<T> top = team.template top_two<T>(classes, [&](int k) { return mean[k]; });
+        const Two<T> top = team.template top_two<T>(classes, [&](int k) { return mean[k]; });
         score = task_.rank == Rank::margin ? T{1} - (top.first - top.second) : T{1} - top.first;
         break;
       }

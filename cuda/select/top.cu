@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "cuda/core/block_group.cuh"
+#include "cuda/core/launch_shared.cuh"
 #include "cuda/core/try.hpp"
 #include "launch.hpp"
 
@@ -33,14 +34,9 @@ __global__ __launch_bounds__(kThreads) void top_kernel(Input input, index_t inpu
 template <class Input>
 void launch_level(const Input& input, index_t inputs, const TopPlan& plan, int level,
                   index_t budget, Pick* out, const std::uint32_t* done, cudaStream_t stream) {
-  const auto kernel = top_kernel<Input>;
-  const std::size_t bytes = buffer_bytes(plan.capacity);
-  AIFT_CUDA_TRY(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
-                                     cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                     static_cast<int>(bytes)));
-  kernel<<<static_cast<unsigned>(plan.groups[level]), kThreads, bytes, stream>>>(
-      input, inputs, plan.step[level], plan.capacity, static_cast<int>(budget), out, done);
-  AIFT_CUDA_CHECK_LAUNCH();
+  launch_shared(top_kernel<Input>, static_cast<int>(plan.groups[level]), kThreads,
+                buffer_bytes(plan.capacity), stream, input, inputs, plan.step[level], plan.capacity,
+                static_cast<int>(budget), out, done);
 }
 
 __global__ __launch_bounds__(kSieveThreads) void sieve_begin_kernel(Sieve sieve, SieveLevel level,

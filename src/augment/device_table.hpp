@@ -7,23 +7,16 @@
 
 #include <cstddef>
 #include <cstdint>
-
 #include <cstring>
 
 #include <aift/core/half.hpp>
 
 #include "src/augment/render_pixel.hpp"
+#include "src/core/unroll.hpp"
 
 #if defined(__CUDACC__)
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
-#endif
-
-/// Before a loop over arrays that are to stay in registers.
-#if defined(__CUDA_ARCH__)
-#define AIFT_UNROLL _Pragma("unroll")
-#else
-#define AIFT_UNROLL
 #endif
 
 namespace aift::render {
@@ -219,9 +212,7 @@ AIFT_MATH CanvasPixel average_pixel(const ImageEntry& image, const CanvasEntry& 
     b += line_b;
   }
   const bool whole_box = wide == canvas.box_x && high == canvas.box_y;
-  const float scale =
-      whole_box ? canvas.scale
-                : kStepsPerGrey / static_cast<float>(static_cast<std::int64_t>(wide) * high);
+  const float scale = whole_box ? canvas.scale : box_scale(static_cast<std::int64_t>(wide) * high);
   CanvasPixel pixel;
   pixel.r = box_average(r, scale);
   pixel.g = box_average(g, scale);
@@ -272,8 +263,7 @@ AIFT_MATH void average_words(const ImageEntry& image, const CanvasEntry& canvas,
       }
     }
   }
-  const float scale =
-      high == canvas.box_y ? canvas.scale : kStepsPerGrey / static_cast<float>(kBoxX * high);
+  const float scale = high == canvas.box_y ? canvas.scale : box_scale(kBoxX * high);
   const bool rgb = image.red == 0;
   AIFT_UNROLL
   for (int box = 0; box < kSide; ++box) {

@@ -30,9 +30,4 @@ void check_output(const PatchOutput& out, index_t patches);
                               const PatchFormat& format);
 [[nodiscard]] Normal normal_of(const PatchFormat& format);
 
-/// 256 / area of a box, rounded to float.
-[[nodiscard]] inline float box_scale(index_t area) {
-  return kStepsPerGrey / static_cast<float>(area);
-}
-
 }  // namespace aift::render

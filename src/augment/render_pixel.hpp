@@ -86,7 +86,12 @@ AIFT_MATH std::int32_t reflected(std::int32_t i, std::int32_t n) noexcept {
   return near >= 0 ? near : reflected_far(i, n);
 }
 
-/// Average of a box in steps of 1/256 grey. `scale` = 256 / area, rounded to float.
+/// 256 / area of a box, rounded to float.
+AIFT_MATH float box_scale(std::int64_t area) noexcept {
+  return kStepsPerGrey / static_cast<float>(area);
+}
+
+/// Average of a box in steps of 1/256 grey. `scale`: box_scale of its area.
 AIFT_MATH std::uint16_t box_average(std::uint64_t sum, float scale) noexcept {
   return static_cast<std::uint16_t>(
       static_cast<std::int32_t>(static_cast<float>(sum) * scale + 0.5F));

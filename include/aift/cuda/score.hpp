@@ -35,7 +35,9 @@ enum class ScoreForm : std::uint8_t {
 
 /// How a fused score is cut into work. Data, so that benchmarks can sweep it.
 struct ScorePolicy {
-  int threads = 128;   ///< per block, a multiple of 32: 32 is a warp per tile
+  /// Per block, a multiple of 32: 32 is a warp per tile. At most 256 (resident, up to 16 classes),
+  /// 1024 (resident, more classes, single precision) or 512 (all others).
+  int threads = 128;
   int candidates = 1;  ///< per tile (a block takes one tile after another); direct: 1
   ScoreForm form = ScoreForm::resident;  ///< which kernel
 
