@@ -16,11 +16,10 @@ namespace {
 /// The row nearest to the mean of all, the first of equals.
 index_t most_central(const Rows& rows) {
   const index_t d = rows.columns();
+  std::vector<index_t> all(at(rows.size()));
+  std::iota(all.begin(), all.end(), index_t{0});
   std::vector<double> sum(at(d), 0.0);
-  for (index_t p = 0; p < rows.size(); ++p) {
-    for (index_t f = 0; f < d; ++f)
-      sum[at(f)] += static_cast<double>(rows.row(p)[f]);
-  }
+  add_rows(rows, all, sum);
   std::vector<float> mean;
   for (const double x : sum)
     mean.push_back(static_cast<float>(x / static_cast<double>(rows.size())));

@@ -9,6 +9,41 @@ namespace {
 
 constexpr index_t kPart = 256;
 
+/// The mean of each cluster's members; that of a cluster without members is beyond every row, and
+/// stays so.
+void move_centres(const Rows& rows, Clusters& out, Executor* executor) {
+  const index_t d = rows.columns();
+  const auto list = out.members();
+  in_parts(executor, out.count, 1, [&](index_t c, index_t) {
+    const auto& members = list[at(c)];
+    std::vector<double> sum(at(d), 0.0);
+    add_rows(rows, members, sum);
+    for (index_t f = 0; f < d; ++f) {
+      out.centres[at(c * d + f)] =
+          members.empty() ? std::numeric_limits<float>::infinity()
+                          : static_cast<float>(sum[at(f)] / static_cast<double>(members.size()));
+    }
+  });
+}
+
+/// Clusters without members leave; nobody was theirs.
+void drop_empty(Clusters& out) {
+  std::vector<index_t> place(at(out.count), 0);
+  for (const index_t c : out.of)
+    place[at(c)] = 1;
+  const index_t d = static_cast<index_t>(out.centres.size()) / out.count;
+  index_t kept = 0;
+  for (index_t c = 0; c < out.count; ++c) {
+    if (place[at(c)] == 0) continue;
+    std::copy_n(out.centres.begin() + c * d, d, out.centres.begin() + kept * d);
+    place[at(c)] = kept++;
+  }
+  out.count = kept;
+  out.centres.resize(at(kept * d));
+  for (index_t& c : out.of)
+    c = place[at(c)];
+}
+
 /// The nearest of the centres for every row; whether one changed.
 bool assign(const Rows& rows, const std::vector<const float*>& centres, Clusters& out,
             Executor* executor) {
@@ -48,6 +83,7 @@ Clusters k_means(const Rows& rows, index_t k, const KeyedRandom& random, index_t
   if (n == 0 || k < 1) return out;
 
   std::vector<index_t> seeds = {random.below(0, n)};
+  std::vector<double> running(at(sum_parts(n)));
   while (true) {  // k-means++: each further seed by its squared distance to the nearest
     const float* const seed[1] = {rows.row(seeds.back())};
     in_parts(executor, n, 4096, [&](index_t first, index_t last) {
@@ -57,19 +93,13 @@ Clusters k_means(const Rows& rows, index_t k, const KeyedRandom& random, index_t
         out.squared[at(p)] = std::min(out.squared[at(p)], to[at(p - first)]);
     });
     if (static_cast<index_t>(seeds.size()) == std::min(k, n)) break;
-    double total = 0;
-    for (const float x : out.squared)
-      total += static_cast<double>(x);
-    if (!(total > 0)) break;  // every distinct row is a seed
-    const double target = random.uniform(static_cast<index_t>(seeds.size())) * total;
-    double run = 0;
-    index_t chosen = 0;
-    for (index_t p = 0; p < n; ++p) {
-      if (!(out.squared[at(p)] > 0)) continue;
-      chosen = p;
-      run += static_cast<double>(out.squared[at(p)]);
-      if (run > target) break;
-    }
+    in_parts(executor, sum_parts(n), 1, [&](index_t part, index_t) {
+      running[at(part)] = part_sum(out.squared.data(), n, part);
+    });
+    std::partial_sum(running.begin(), running.end(), running.begin());
+    const index_t chosen = draw_row(out.squared.data(), n, running.data(),
+                                    random.uniform(static_cast<index_t>(seeds.size())));
+    if (chosen < 0) break;  // every distinct row is a seed
     seeds.push_back(chosen);
   }
 
@@ -81,31 +111,10 @@ Clusters k_means(const Rows& rows, index_t k, const KeyedRandom& random, index_t
     std::vector<const float*> centres;
     for (index_t c = 0; c < out.count; ++c)
       centres.push_back(out.centres.data() + c * d);
-    const bool changed = assign(rows, centres, out, executor);
-    auto list = out.members();
-    const auto full =
-        std::count_if(list.begin(), list.end(), [](const auto& m) { return !m.empty(); });
-    const bool emptied = full < out.count;
-    if (!emptied && (!changed || iteration + 1 >= iterations)) break;
-    // New centres; an emptied cluster is dropped, and the rows are then assigned once more.
-    std::vector<std::vector<index_t>> kept;
-    for (auto& members : list) {
-      if (!members.empty()) kept.push_back(std::move(members));
-    }
-    out.count = static_cast<index_t>(kept.size());
-    out.centres.assign(at(out.count * d), 0.0F);
-    in_parts(executor, out.count, 1, [&](index_t c, index_t) {
-      std::vector<double> sum(at(d), 0.0);
-      for (const index_t p : kept[at(c)]) {
-        const float* row = rows.row(p);
-        for (index_t f = 0; f < d; ++f)
-          sum[at(f)] += static_cast<double>(row[f]);
-      }
-      const auto size = static_cast<double>(kept[at(c)].size());
-      for (index_t f = 0; f < d; ++f)
-        out.centres[at(c * d + f)] = static_cast<float>(sum[at(f)] / size);
-    });
+    if (!assign(rows, centres, out, executor) || iteration + 1 >= iterations) break;
+    move_centres(rows, out, executor);
   }
+  drop_empty(out);
   return out;
 }
 

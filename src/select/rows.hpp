@@ -14,6 +14,7 @@
 
 #include "distances.hpp"
 #include "eligible.hpp"
+#include "parts.hpp"
 
 namespace aift::select::detail {
 
@@ -97,6 +98,23 @@ class Rows {
   std::vector<float> own_;
   std::vector<const float*> pointers_;
 };
+
+/// sum += the rows at these positions, in parts of kSumPart.
+inline void add_rows(const Rows& rows, std::span<const index_t> positions,
+                     std::vector<double>& sum) {
+  std::vector<double> part(sum.size());
+  for (std::size_t first = 0; first < positions.size(); first += kSumPart) {
+    std::fill(part.begin(), part.end(), 0.0);
+    for (const index_t p :
+         positions.subspan(first, std::min<std::size_t>(kSumPart, positions.size() - first))) {
+      const float* const row = rows.row(p);
+      for (std::size_t f = 0; f < part.size(); ++f)
+        part[f] += static_cast<double>(row[f]);
+    }
+    for (std::size_t f = 0; f < sum.size(); ++f)
+      sum[f] += part[f];
+  }
+}
 
 /// Greedy maximisation where a gain can only fall from step to step: gains are kept as they were
 /// when last computed and computed again only when they come to the top. The picks are those of the
