@@ -38,6 +38,9 @@ namespace {
           "Offsets must increase, by at most most_patches, and stay within the rows; those of "
           "candidate {} do not.",
           offense.candidate));
+    case FaultCode::feature:
+      throw ValueError(
+          fmt::format("Features must be finite; those of row {} are not.", offense.candidate));
     case FaultCode::score:
     case FaultCode::none:
       break;
@@ -108,7 +111,9 @@ void check(const Status* status, const DevicePredictions& predictions, const Sco
            index_t first_candidate, cudaStream_t stream) {
   const auto offense = fetch(status, stream);
   if (!offense) return;
-  if (offense->fault != FaultCode::offsets && offense->fault != FaultCode::score) {
+  const bool of_values = offense->fault != FaultCode::offsets &&
+                         offense->fault != FaultCode::score && offense->fault != FaultCode::feature;
+  if (of_values) {
     judge(*offense, predictions, options, first_candidate, stream);
   }
   refuse(*offense);  // the values have changed since, or the fault is not one of values

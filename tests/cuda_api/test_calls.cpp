@@ -7,6 +7,7 @@
 
 #include <aift/core/error.hpp>
 #include <aift/cuda/device.hpp>
+#include <aift/cuda/features.hpp>
 #include <aift/cuda/pool.hpp>
 #include <aift/cuda/score.hpp>
 #include <aift/cuda/top.hpp>
@@ -95,6 +96,36 @@ TEST_CASE("device predictions from a descriptor") {
   host.candidates = 3;
   CHECK_THROWS_AS(DevicePredictions::from(host), ShapeError);
   CHECK(DevicePredictions::from(host, offsets).most_patches == 15);
+}
+
+TEST_CASE("operators on features refuse shapes at the call") {
+  const cuda::DeviceRows rows{{kValues, 48}, 12, 4};
+  const auto k_center = [&](const cuda::DeviceRows& pool, const cuda::DeviceRows& labelled,
+                            index_t budget) {
+    index_t picks[2];
+    cuda::k_center_async(pool, labelled, budget, {picks, 2}, {}, nullptr, {}, nullptr);
+  };
+  CHECK_THROWS_WITH(k_center({{kValues, 48}, 12, 5}, {}, 2), ContainsSubstring("got 48"));
+  CHECK_THROWS_WITH(k_center({{kValues, 48}, 12, 0}, {}, 2), ContainsSubstring("one column"));
+  CHECK_THROWS_WITH(k_center({{kValues, 48}, -1, 4}, {}, 2), ContainsSubstring("got -1"));
+  CHECK_THROWS_WITH(k_center({{nullptr, 48}, 12, 4}, {}, 2), ContainsSubstring("null pointer"));
+  CHECK_THROWS_WITH(k_center({{kValues, 48}, index_t{1} << 31, 4}, {}, 2),
+                    ContainsSubstring("2147483647 rows"));
+  CHECK_THROWS_AS(k_center(rows, {}, -1), ShapeError);
+  CHECK_NOTHROW(k_center({}, {}, 0));
+  cuda::KMeansOutput out;
+  const auto k_means = [&](index_t clusters, index_t iterations) {
+    cuda::k_means_async({}, clusters, KeyedRandom(1, Purpose::selection), iterations, out, nullptr,
+                        {}, nullptr);
+  };
+  CHECK_THROWS_WITH(k_means(0, 10), ContainsSubstring("clusters; got 0"));
+  CHECK_THROWS_WITH(k_means(2, 0), ContainsSubstring("iterations; got 0"));
+  CHECK_NOTHROW(k_means(2, 1));  // no rows, nothing to do
+  CHECK_NOTHROW(cuda::squared_distances_async({}, {}, {}, nullptr, nullptr));
+  CHECK(cuda::k_center_workspace_bytes(0, 0, 0) == 0);
+  CHECK(cuda::k_center_workspace_bytes(1000, 8, 10) >= 1000 * sizeof(float));
+  CHECK(cuda::k_means_workspace_bytes(1000, 8, 10, 5) >= 1000 * sizeof(index_t));
+  CHECK_THROWS_AS(cuda::k_means_workspace_bytes(10, index_t{1} << 21, 2, 5), ShapeError);
 }
 
 TEST_CASE("the status word keeps candidate, patch and fault") {

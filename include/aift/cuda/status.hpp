@@ -19,6 +19,7 @@ enum class FaultCode : std::uint8_t {
   zero_without_eps,  ///< probability 0 with eps = 0
   offsets,           ///< the candidate has no patch, more than most_patches, or rows outside
   score,             ///< top-b: a score is not a number
+  feature,           ///< a feature of the row is not finite
 };
 
 /// The first offender, or none: one 64-bit word in device memory, owned by the caller. Operators
