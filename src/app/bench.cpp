@@ -48,13 +48,14 @@ std::string protocol_text(const bench::Plan& plan) {
       plan.seeds.size(), tasks);
 }
 
-void run_bench(const BenchArguments& arguments) {
+void run_bench(const BenchArguments& arguments, bench::MemoryMeter& meter) {
   AIFT_EXPECT(arguments.threads >= 0 && arguments.threads <= 1024, ValueError,
               "--threads must be 1 to 1024, or 0 for all; got {}.", arguments.threads);
   const bench::Plan plan = bench::read_plan(arguments.plan);
   const bench::RunOptions options{.out = arguments.out,
                                   .threads = static_cast<int>(arguments.threads),
-                                  .only_collect = arguments.summary};
+                                  .only_collect = arguments.summary,
+                                  .meter = &meter};
   bench::RunOutcome outcome;
   {
     ConsoleProgress progress;
@@ -92,7 +93,7 @@ void run_bench(const BenchArguments& arguments) {
 
 }  // namespace
 
-void add_bench_command(CLI::App& app) {
+void add_bench_command(CLI::App& app, bench::MemoryMeter& meter) {
   CLI::App& command = *app.add_subcommand(
       "bench", "Compares selectors on frozen features: tasks x selectors x seeds");
   const auto arguments = std::make_shared<BenchArguments>();
@@ -116,7 +117,7 @@ void add_bench_command(CLI::App& app) {
   for (const bench::GeneratedTask& task : bench::generated_tasks())
     footer += fmt::format("  {:15} {}\n", task.name, task.summary);
   command.footer(footer + "\nExample:\n  aift bench bench.toml --out bench/");
-  command.callback([arguments] { run_bench(*arguments); });
+  command.callback([arguments, &meter] { run_bench(*arguments, meter); });
 }
 
 }  // namespace aift::app

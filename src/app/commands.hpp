@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <aift/bench/memory_meter.hpp>
 #include <aift/score/pool.hpp>
 
 namespace aift::app {
@@ -33,8 +34,8 @@ void add_run_command(CLI::App& app, std::function<void(const RunArguments&)> wor
 void add_models_command(CLI::App& app, std::function<void()> list);
 /// aift report: one HTML file from one or several run folders.
 void add_report_command(CLI::App& app);
-/// aift bench: compares selectors on tasks and seeds.
-void add_bench_command(CLI::App& app);
+/// aift bench: compares selectors on tasks and seeds; `meter` counts the memory of queries.
+void add_bench_command(CLI::App& app, bench::MemoryMeter& meter);
 
 /// aift phantom: writes generated data.
 void add_phantom_command(CLI::App& app);

@@ -3,6 +3,7 @@
 // large, so neither is linked here: what needs them is done by other programs that take the place of
 // this one.
 #include "src/app/commands.hpp"
+#include "src/app/memory_meter.hpp"
 #include "src/app/other_program.hpp"
 #include "src/app/program.hpp"
 #if AIFT_WITH_STORE
@@ -21,7 +22,7 @@ int main(int argc, char** argv) {
     });
     add_models_command(app, [argv] { become_torch_program(argv); });
     add_report_command(app);
-    add_bench_command(app);
+    add_bench_command(app, memory_meter());
     add_phantom_command(app);
     add_ct_command(app);
 #if AIFT_WITH_STORE

@@ -173,7 +173,7 @@ void describe(const TaskData& data, const std::vector<index_t>& batch, CurvePoin
 std::vector<CurvePoint> run_curve(const TaskData& data, const Protocol& protocol,
                                   const SelectorSpec& spec, const Selector& selector,
                                   std::string_view task, std::uint64_t seed,
-                                  const Progress& progress) {
+                                  const Progress& progress, MemoryMeter* meter) {
   const Candidates& pool = data.pool;
   const index_t classes = data.classes();
   std::vector<CurvePoint> curve;
@@ -181,6 +181,7 @@ std::vector<CurvePoint> run_curve(const TaskData& data, const Protocol& protocol
   std::vector<label_t> known(at(pool.size()), kUnlabelled);
   std::vector<index_t> batch = first_batch(data, protocol, seed);
   double seconds_select = 0;
+  index_t bytes_select = -1;
   for (index_t round = 0;; ++round) {
     throw_if_cancelled(progress);
     for (const index_t i : batch) {
@@ -194,6 +195,7 @@ std::vector<CurvePoint> run_curve(const TaskData& data, const Protocol& protocol
     point.round = round;
     point.labels = static_cast<index_t>(labelled.size());
     point.seconds_select = seconds_select;
+    point.bytes_select = bytes_select;
     describe(data, batch, point);
     point.redundancy = redundancy(data.pool, batch);
     const auto begin = Clock::now();
@@ -217,10 +219,12 @@ std::vector<CurvePoint> run_curve(const TaskData& data, const Protocol& protocol
     view.labels = known;
     view.groups = pool.groups;
     view.ids = pool.ids;
+    if (meter != nullptr) meter->start();
     const auto asked = Clock::now();
     const Selection picked = select_batch(selector, spec.rules, view, protocol.budget,
                                           {.seed = seed, .round = round, .executor = nullptr});
     seconds_select = seconds_since(asked);
+    if (meter != nullptr) bytes_select = meter->stop();
     if (picked.indices.empty()) return curve;  // the batch rules admit nobody any more
     batch = picked.indices;
   }

@@ -14,12 +14,12 @@ namespace aift::bench {
 
 namespace {
 
-constexpr std::array<std::string_view, 17> kColumns = {
-    "task",        "selector",    "seed",           "round",
-    "labels",      "auc",         "accuracy",       "balanced_accuracy",
-    "log_loss",    "seconds_fit", "seconds_select", "batch_classes",
-    "mislabelled", "duplicates",  "ambiguous",      "redundancy",
-    "picks"};
+constexpr std::array<std::string_view, 18> kColumns = {
+    "task",          "selector",    "seed",           "round",
+    "labels",        "auc",         "accuracy",       "balanced_accuracy",
+    "log_loss",      "seconds_fit", "seconds_select", "bytes_select",
+    "batch_classes", "mislabelled", "duplicates",     "ambiguous",
+    "redundancy",    "picks"};
 
 std::string joined(const std::vector<index_t>& values) {
   std::string out;
@@ -51,23 +51,25 @@ std::string curves_csv(std::span<const CurvePoint> points) {
     out += fmt::format("{}{}", out.empty() ? "" : ",", column);
   out += '\n';
   for (const CurvePoint& p : points) {
-    const std::vector<std::string> fields = {p.task,
-                                             p.selector,
-                                             fmt::format("{}", p.seed),
-                                             fmt::format("{}", p.round),
-                                             fmt::format("{}", p.labels),
-                                             io::shortest(p.metrics.auc),
-                                             io::shortest(p.metrics.accuracy),
-                                             io::shortest(p.metrics.balanced_accuracy),
-                                             io::shortest(p.metrics.log_loss),
-                                             fmt::format("{:.6f}", p.seconds_fit),
-                                             fmt::format("{:.6f}", p.seconds_select),
-                                             joined(p.batch_classes),
-                                             fmt::format("{}", p.mislabelled),
-                                             fmt::format("{}", p.duplicates),
-                                             fmt::format("{}", p.ambiguous),
-                                             io::shortest(p.redundancy),
-                                             joined(p.picks)};
+    const std::vector<std::string> fields = {
+        p.task,
+        p.selector,
+        fmt::format("{}", p.seed),
+        fmt::format("{}", p.round),
+        fmt::format("{}", p.labels),
+        io::shortest(p.metrics.auc),
+        io::shortest(p.metrics.accuracy),
+        io::shortest(p.metrics.balanced_accuracy),
+        io::shortest(p.metrics.log_loss),
+        fmt::format("{:.6f}", p.seconds_fit),
+        fmt::format("{:.6f}", p.seconds_select),
+        p.bytes_select < 0 ? std::string() : fmt::format("{}", p.bytes_select),
+        joined(p.batch_classes),
+        fmt::format("{}", p.mislabelled),
+        fmt::format("{}", p.duplicates),
+        fmt::format("{}", p.ambiguous),
+        io::shortest(p.redundancy),
+        joined(p.picks)};
     out += io::csv_line(fields);
   }
   return out;
@@ -111,12 +113,13 @@ std::vector<CurvePoint> parse_curves(std::string_view text, std::string_view nam
     p.metrics.log_loss = number(8);
     p.seconds_fit = number(9);
     p.seconds_select = number(10);
-    p.batch_classes = apart(field(11), name, row.line);
-    p.mislabelled = whole(12);
-    p.duplicates = whole(13);
-    p.ambiguous = whole(14);
-    p.redundancy = number(15);
-    p.picks = apart(field(16), name, row.line);
+    if (!field(11).empty()) p.bytes_select = whole(11);
+    p.batch_classes = apart(field(12), name, row.line);
+    p.mislabelled = whole(13);
+    p.duplicates = whole(14);
+    p.ambiguous = whole(15);
+    p.redundancy = number(16);
+    p.picks = apart(field(17), name, row.line);
     points.push_back(std::move(p));
   }
   return points;

@@ -80,6 +80,33 @@ World thin_boundary(std::uint64_t /*seed*/) {
           }};
 }
 
+/// Two classes whose boundary runs through a crowd of two thirds. The others are in 300 small
+/// clusters far from each other and from the boundary: to cover them takes most labels and teaches
+/// little.
+World crowded_boundary(std::uint64_t seed) {
+  constexpr std::size_t kSize = 24;
+  constexpr index_t kClusters = 300;
+  auto centres = std::make_shared<std::vector<double>>();
+  Draw draw(seed, 0, kWorld);
+  for (std::size_t i = 0; i < kClusters * kSize; ++i)
+    centres->push_back(3 * draw.normal());
+  return {2, static_cast<index_t>(kSize), 0.1, [centres](Draw& one) {
+            Sample out{std::vector<double>(kSize), 0, 0};
+            const bool crowd = one.uniform() < 2.0 / 3;
+            const auto cluster = static_cast<std::size_t>(one.below(kClusters));
+            for (std::size_t f = 0; f < kSize; ++f) {
+              out.x[f] =
+                  crowd ? one.normal() : (*centres)[cluster * kSize + f] + 0.3 * one.normal();
+            }
+            if (!crowd) {  // on either side, by number
+              out.x[0] = (cluster % 2 == 0 ? -1 : 1) * (6 + one.uniform());
+              out.x[1] = out.x[2] = out.x[3] = 0;
+            }
+            out.label = out.x[0] + 0.8 * (out.x[1] - out.x[2]) + 0.5 * out.x[3] > 0 ? 1 : 0;
+            return out;
+          }};
+}
+
 /// Ten classes of three clusters each; the tenth class is a tenth as frequent as the first.
 World rare_clusters(std::uint64_t seed) {
   auto centres = std::make_shared<std::vector<double>>();
@@ -129,6 +156,10 @@ constexpr Entry kTasks[] = {
      noise_cluster},
     {{"thin_boundary", "one direction decides, thirty wide ones mean nothing: doubt pays"},
      thin_boundary},
+    {{"crowded_boundary",
+      "a boundary through a crowd, and 300 small clusters beside it that teach little: traps "
+      "coverage"},
+     crowded_boundary},
     {{"rare_clusters", "ten unequal classes of three clusters each reward coverage"},
      rare_clusters},
     {{"outliers", "one in twenty lies far from everything and traps farthest-first"}, outliers},

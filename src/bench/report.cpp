@@ -209,10 +209,11 @@ std::string curve_table(const BenchSummary& summary, const TaskSummary& task) {
 std::string pick_table(const TaskSummary& task) {
   Table table(fmt::format("What was picked after the initial labels. Classes of the pool: {}. "
                           "Redundancy: mean cosine of a pick to the most similar other one of its "
-                          "batch. Times: medians.",
+                          "batch. Times: medians; memory: the most that one query had in use, the "
+                          "pool not counted.",
                           bars(task.pool_classes)),
               {"Selector", "Classes", "Mislabelled", "Near-copies", "Ambiguous", "Redundancy",
-               "Query, ms", "Fit, ms"});
+               "Query, ms", "Query, MiB", "Fit, ms"});
   for (std::size_t s = 0; s < task.selectors.size(); ++s) {
     const SelectorResult& r = task.selectors[s];
     table.begin(s);
@@ -223,6 +224,8 @@ std::string pick_table(const TaskSummary& task) {
     table.cell(percent(r.ambiguous));
     table.cell(std::isnan(r.redundancy) ? "n/a" : fmt::format("{:.3f}", r.redundancy));
     table.cell(fmt::format("{:.2f}", 1000 * r.seconds_select));
+    table.cell(std::isnan(r.bytes_select) ? "n/a"
+                                          : fmt::format("{:.2f}", r.bytes_select / 1048576));
     table.cell(fmt::format("{:.2f}", 1000 * r.seconds_fit));
     table.end();
   }

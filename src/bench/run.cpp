@@ -39,7 +39,7 @@ void add_numbers(Digest& digest, std::initializer_list<double> numbers) {
 /// What the numbers of a curve depend on.
 std::string key_of(const Plan& plan, const std::vector<TaskSource>& sources, const Cell& cell) {
   Digest digest;
-  digest.add(fmt::format("aift bench 1, {}", version()));
+  digest.add(fmt::format("aift bench 2, {}", version()));
   digest.add(sources[cell.task].digest());
   digest.add(plan.seeds[cell.seed]);
   const Protocol& p = plan.tasks[cell.task].protocol;
@@ -183,7 +183,7 @@ RunOutcome run_plan(const Plan& plan, const SelectorRegistry& registry, const Ru
       const auto curve = cell.selector < 0
                              ? run_all_labels(*data, task.protocol, task.spec.name, seed)
                              : run_curve(*data, task.protocol, plan.selectors[s], *selectors[s],
-                                         task.spec.name, seed, progress);
+                                         task.spec.name, seed, progress, options.meter);
       const fs::path file = file_of(plan, options.out, cell);
       fs::create_directories(file.parent_path());
       const std::string text = curves_csv(curve);

@@ -66,6 +66,11 @@ void describe_picks(const Curves& curves, SelectorResult& result) {
       fit.push_back(point->seconds_fit);
       if (point->round == 0) continue;
       select.push_back(point->seconds_select);
+      if (point->bytes_select >= 0) {
+        // std::fmax: a NaN, which stands for none so far, gives way.
+        result.bytes_select =
+            std::fmax(result.bytes_select, static_cast<double>(point->bytes_select));
+      }
       redundant.push_back(point->redundancy);
       result.class_share.resize(std::max(result.class_share.size(), point->batch_classes.size()));
       for (std::size_t k = 0; k < point->batch_classes.size(); ++k) {

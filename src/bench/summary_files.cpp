@@ -42,7 +42,7 @@ std::string summary_csv(const BenchSummary& summary) {
       "task,selector,metric,seeds,area,area_half,area_log2,area_log2_half,last,last_half,"
       "difference,difference_half,p,p_holm,verdict,seeds_ahead,seeds_compared,rank,"
       "labels_to_90,labels_to_95,labels_to_99,labels_to_baseline_end,saving,saving_low,saving_high,"
-      "seconds_select,seconds_fit,mislabelled,duplicates,ambiguous,redundancy\n";
+      "seconds_select,bytes_select,seconds_fit,mislabelled,duplicates,ambiguous,redundancy\n";
   for (const TaskSummary& task : summary.tasks) {
     for (const SelectorResult& r : task.selectors) {
       std::vector<std::string> fields = {task.task, r.selector, summary.metric,
@@ -62,7 +62,7 @@ std::string summary_csv(const BenchSummary& summary) {
         add(labels);
       for (const double value :
            {r.labels_to_baseline_end, r.saving.value, r.saving.low, r.saving.high, r.seconds_select,
-            r.seconds_fit, r.mislabelled, r.duplicates, r.ambiguous, r.redundancy})
+            r.bytes_select, r.seconds_fit, r.mislabelled, r.duplicates, r.ambiguous, r.redundancy})
         add(value);
       out += io::csv_line(fields);
     }
@@ -131,6 +131,7 @@ std::string summary_json(const BenchSummary& summary) {
                            {"labels_to_baseline_end", number(r.labels_to_baseline_end)},
                            {"saving", numbers({r.saving.value, r.saving.low, r.saving.high})},
                            {"seconds_select", r.seconds_select},
+                           {"bytes_select", number(r.bytes_select)},
                            {"seconds_fit", r.seconds_fit},
                            {"class_share", numbers(r.class_share)},
                            {"mislabelled", r.mislabelled},

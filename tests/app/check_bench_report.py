@@ -80,6 +80,12 @@ def check_files(out):
     # The areas of summary.json once more, from the raw curves alone.
     columns = curves[0].split(",")
     rows = [dict(zip(columns, line.split(","))) for line in curves[1:]]
+    asked = [r for r in rows if r["round"] != "0"]
+    check(len(asked) == 2 * 3 * 8 * 3 and all(int(r["bytes_select"]) > 0 for r in asked),
+          "a query has no memory")
+    # A selector on normalised features holds a copy of those that can be picked.
+    check(all(int(r["bytes_select"]) >= 4 * 16 * (60 - 6 - 5 * (int(r["round"]) - 1))
+              for r in asked if r["selector"] == "max_herding"), "memory is not counted")
     points = [(int(r["labels"]), float(r["auc"])) for r in rows
               if (r["task"], r["selector"], r["seed"]) == ("noise_cluster", "badge", "2")]
     area = sum((b[0] - a[0]) * (a[1] + b[1]) / 2 for a, b in zip(points, points[1:]))

@@ -40,10 +40,10 @@ label_noise = 0.2
                     "", "plan");
 }
 
-/// Everything but the seconds.
+/// Everything but seconds and bytes.
 std::string without_times(std::vector<CurvePoint> points) {
   for (CurvePoint& point : points)
-    point.seconds_fit = point.seconds_select = 0;
+    point.seconds_fit = point.seconds_select = 0, point.bytes_select = -1;
   return curves_csv(points);
 }
 

@@ -25,6 +25,7 @@ struct CurvePoint {
   Metrics metrics;                     ///< on the test side
   double seconds_fit = 0;              ///< of the classifier
   double seconds_select = 0;           ///< of the query before this point; 0 in round 0
+  index_t bytes_select = -1;           ///< most memory in use during that query; -1: not known
   std::vector<index_t> batch_classes;  ///< [K] true classes in the batch
   index_t mislabelled = 0;             ///< of the batch: the reader was wrong
   index_t duplicates = 0;              ///< of the batch: near-copies

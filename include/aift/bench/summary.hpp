@@ -57,7 +57,8 @@ struct SelectorResult {
   Bootstrapped saving;
   double rank = std::numeric_limits<double>::quiet_NaN();  ///< mean over seeds, 1: largest area
   double seconds_select = 0;                               ///< median of a query
-  double seconds_fit = 0;                                  ///< median of a fit
+  double bytes_select = std::numeric_limits<double>::quiet_NaN();  ///< largest of a query
+  double seconds_fit = 0;                                          ///< median of a fit
   std::vector<double> class_share;  ///< [K] of all picks after the initial set
   double mislabelled = 0;           ///< share of these picks
   double duplicates = 0;            ///< the same
