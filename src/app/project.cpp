@@ -88,8 +88,8 @@ void init(const InitArguments& arguments, const RunArguments& run) {
   store::ProjectSettings settings;
   settings.classes = config.classes.empty() ? data.class_names : config.classes;
   AIFT_EXPECT(settings.classes.size() >= 2, ValueError,
-              "{} names {} classes in its labels; name the classes with --classes a,b.", config.data,
-              settings.classes.size());
+              "{} names {} classes in its labels; name the classes with --classes a,b.",
+              config.data, settings.classes.size());
   config.classes = settings.classes;
   settings.selector = config.selector;
   settings.selector_options = config.selector_options;
@@ -133,8 +133,9 @@ void add_init(CLI::App& app) {
       ->type_name("FILE");
   const char* group = "Several readers, and acceptance";
   command
-      ->add_option("--answers", arguments->answers,
-                   "How several answers become a label: majority, unanimous, first, last, reader:NAME")
+      ->add_option(
+          "--answers", arguments->answers,
+          "How several answers become a label: majority, unanimous, first, last, reader:NAME")
       ->type_name("RULE")
       ->capture_default_str()
       ->group(group);
@@ -184,7 +185,8 @@ void add_add(CLI::App& app) {
   command->footer(
       "Example:\n  aift add --project reading scans-of-march/manifest.csv\n"
       "\n"
-      "Images that are there already are passed over. Those of a patient in the locked test set are\n"
+      "Images that are there already are passed over. Those of a patient in the locked test set "
+      "are\n"
       "kept out of the pool.");
   command->callback([arguments] {
     store::Project project(arguments->where.project,
@@ -238,9 +240,9 @@ void query(const QueryArguments& arguments) {
   store::Project project(arguments.where.project,
                          open_options("query", arguments.where.wait_seconds));
   store::TaskOptions options;
-  AIFT_EXPECT(arguments.images == "path" || arguments.images == "embedded" ||
-                  arguments.images == "none",
-              ValueError, "--images must be path, embedded or none; got \"{}\".", arguments.images);
+  AIFT_EXPECT(
+      arguments.images == "path" || arguments.images == "embedded" || arguments.images == "none",
+      ValueError, "--images must be path, embedded or none; got \"{}\".", arguments.images);
   options.images = arguments.images == "path"       ? store::TaskImages::path
                    : arguments.images == "embedded" ? store::TaskImages::embedded
                                                     : store::TaskImages::none;
@@ -250,6 +252,7 @@ void query(const QueryArguments& arguments) {
   options.preannotate = arguments.preannotate && !arguments.blind;
 
   std::vector<store::StorePick> picks;
+  index_t answered = 0;
   if (arguments.test) {
     picks = store::unlabelled_test_samples(project);
     AIFT_EXPECT(!picks.empty(), ValueError, "Every sample of the test set has a label.");
@@ -257,6 +260,7 @@ void query(const QueryArguments& arguments) {
     std::optional<index_t> budget;
     if (arguments.budget != 0) budget = arguments.budget;
     picks = project.query(budget).picks;
+    answered = project.status().open_answered;
   }
   // Committed; the files can be written again by calling again.
   const io::Dataset data = project.dataset();
@@ -275,7 +279,11 @@ void query(const QueryArguments& arguments) {
   }
   if (!arguments.csv.empty() || arguments.label_studio.empty())
     write_or_print(arguments.csv, store::task_csv(project, picks, options));
-  fmt::print(stderr, "{} samples to label\n", picks.size());
+  const auto asked = static_cast<index_t>(picks.size());
+  fmt::print(stderr, "{} samples to label{}\n", asked,
+             answered == 0       ? ""
+             : answered == asked ? ", all of them answered; train next"
+                                 : fmt::format(", {} of them answered", answered));
 }
 
 void add_query(CLI::App& app) {
@@ -345,7 +353,8 @@ void label(const LabelArguments& arguments) {
 }
 
 void add_label(CLI::App& app) {
-  auto* command = app.add_subcommand("label", "Takes answers back: tables, or Label Studio's export");
+  auto* command =
+      app.add_subcommand("label", "Takes answers back: tables, or Label Studio's export");
   auto arguments = std::make_shared<LabelArguments>();
   add_where(command, arguments->where);
   command->add_option("files", arguments->files, "CSV with sample,label, or JSON of Label Studio")
@@ -360,7 +369,8 @@ void add_label(CLI::App& app) {
       "Example:\n"
       "  aift label --project reading tasks.csv --reader \"Dr A\"\n"
       "\n"
-      "A reader's second answer about a sample corrects the first; both are kept. \"?\" in the column\n"
+      "A reader's second answer about a sample corrects the first; both are kept. \"?\" in the "
+      "column\n"
       "label says that the reader cannot tell.");
   command->callback([arguments] { label(*arguments); });
 }
@@ -389,7 +399,8 @@ void add_rollback(CLI::App& app) {
 }
 
 void add_withdraw(CLI::App& app) {
-  auto* command = app.add_subcommand("withdraw", "Takes samples out; says which models they touched");
+  auto* command =
+      app.add_subcommand("withdraw", "Takes samples out; says which models they touched");
   struct Arguments {
     Where where;
     std::vector<std::string> samples;
@@ -405,7 +416,8 @@ void add_withdraw(CLI::App& app) {
   command->footer(
       "Example:\n  aift withdraw --project reading img/0007.png --reason \"consent withdrawn\"\n"
       "\n"
-      "Models that learnt from a sample stay until they are rolled back; `aift audit models-of` names\n"
+      "Models that learnt from a sample stay until they are rolled back; `aift audit models-of` "
+      "names\n"
       "them, `aift train` makes one without it.");
   command->callback([arguments] {
     store::Project project(arguments->where.project,

@@ -201,10 +201,15 @@ void print_status(const store::Project& project, bool json) {
         s.model->number, s.model->round, figure(m.auc), figure(m.accuracy),
         figure(m.balanced_accuracy), figure(m.log_loss), m.samples);
   }
-  const index_t batch = std::min(project.settings().budget, s.left);
-  fmt::print(
-      "go on     {} labels a round at {} each, training {}; {} samples of the pool are left\n",
-      batch, duration(s.seconds_per_label), duration(s.seconds_per_training), s.left);
+  if (s.left == 0) {
+    fmt::print("go on     every sample of the pool was asked about\n");
+  } else {
+    fmt::print("go on     {} labels a round ({}), training {}; {} of the pool are left\n",
+               std::min(project.settings().budget, s.left),
+               std::isfinite(s.seconds_per_label) ? duration(s.seconds_per_label) + " each"
+                                                  : "time not known yet",
+               duration(s.seconds_per_training), s.left);
+  }
   fmt::print("record    {} events, head {}\n", s.events, s.head);
   fmt::print("size      {:.1f} MB\n", static_cast<double>(s.bytes) / 1e6);
   fmt::print("next      {}\n", s.next);

@@ -14,7 +14,7 @@ using namespace select::detail;
 
 namespace {
 
-constexpr index_t kPart = 2048;
+constexpr index_t kPart = 512;
 constexpr double kRoom = 1 + 1e-5;  // more than the rounding of any bound
 
 }  // namespace

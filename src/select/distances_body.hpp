@@ -4,10 +4,29 @@
 
 constexpr int kTileLanes = 16;
 
-/// One block of kR rows against kC centres.
+/// The sum of 2 kFloats numbers: their halves are added, then the halves of that, and so on.
+template <int kFloats>
+AIFT_MATH float sum_halves(const void* numbers) noexcept {
+  if constexpr (kFloats == 1) {
+    float pair[2];
+    __builtin_memcpy(pair, numbers, sizeof pair);
+    return pair[0] + pair[1];
+  } else {
+    typedef float Half __attribute__((vector_size(4 * kFloats)));
+    Half low;
+    Half high;
+    __builtin_memcpy(&low, numbers, sizeof low);
+    __builtin_memcpy(&high, static_cast<const char*>(numbers) + sizeof low, sizeof high);
+    low += high;
+    return sum_halves<kFloats / 2>(&low);
+  }
+}
+
+/// One block of kR rows against kC centres. `ahead`: the rows of the next block, which are asked for
+/// while these are read (rows may lie anywhere); null: none.
 template <class L, int kLanes, bool kDot, int kR, int kC>
 AIFT_MATH void tile_block(const float* const* rows, const float* const* centres, index_t d,
-                          float* out, index_t stride) noexcept {
+                          float* out, index_t stride, const float* const* ahead) noexcept {
   using Real = typename L::Real;
   constexpr int kParts = kTileLanes / kLanes;
   Real sum[kR][kC][kParts];
@@ -40,6 +59,10 @@ AIFT_MATH void tile_block(const float* const* rows, const float* const* centres,
   const float* y[kC];
   index_t f = 0;
   for (; f + kTileLanes <= d; f += kTileLanes) {
+    if (ahead != nullptr) {
+      for (int r = 0; r < kR; ++r)
+        __builtin_prefetch(ahead[r] + f);
+    }
     for (int r = 0; r < kR; ++r)
       x[r] = rows[r] + f;
     for (int c = 0; c < kC; ++c)
@@ -61,15 +84,8 @@ AIFT_MATH void tile_block(const float* const* rows, const float* const* centres,
     step(x, y);
   }
   for (int r = 0; r < kR; ++r) {
-    for (int c = 0; c < kC; ++c) {
-      float lanes[kTileLanes];
-      __builtin_memcpy(lanes, sum[r][c], sizeof lanes);
-      for (int apart = kTileLanes / 2; apart >= 1; apart /= 2) {
-        for (int l = 0; l < apart; ++l)
-          lanes[l] += lanes[l + apart];
-      }
-      out[r * stride + c] = lanes[0];
-    }
+    for (int c = 0; c < kC; ++c)
+      out[r * stride + c] = sum_halves<kTileLanes / 2>(sum[r][c]);
   }
 }
 
@@ -78,13 +94,14 @@ void tile(const float* const* rows, index_t row_count, const float* const* centr
           index_t centre_count, index_t d, float* out) {
   const auto band = [&]<int kRows>(index_t r, std::integral_constant<int, kRows>) {
     index_t c = 0;
+    const float* const* ahead = r + 2 * kRows <= row_count ? rows + r + kRows : nullptr;
     for (; c + 2 <= centre_count; c += 2) {
       tile_block<L, kLanes, kDot, kRows, 2>(rows + r, centres + c, d, out + r * centre_count + c,
-                                            centre_count);
+                                            centre_count, c == 0 ? ahead : nullptr);
     }
     if (c < centre_count) {
       tile_block<L, kLanes, kDot, kRows, 1>(rows + r, centres + c, d, out + r * centre_count + c,
-                                            centre_count);
+                                            centre_count, c == 0 ? ahead : nullptr);
     }
   };
   index_t r = 0;
