@@ -5,6 +5,8 @@
 
 #include <immintrin.h>
 
+#include "src/core/cpu.hpp"
+
 #define AIFT_RENDER_AVX2 1
 
 // From here on, and only for what is defined here: the instruction set is no flag of the file, so
@@ -36,7 +38,7 @@ Engine avx2_engine() noexcept { return {fill_canvas, render_patch}; }
 namespace aift::render {
 
 bool avx2_supported() noexcept {
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
+  return __builtin_cpu_supports("avx2") && aift::detail::cpu_has_f16c();
 }
 
 }  // namespace aift::render

@@ -13,6 +13,7 @@
 #include <aift/core/error.hpp>
 
 #include "engine_list.hpp"
+#include "src/core/cpu.hpp"
 
 namespace aift::score::detail {
 
@@ -110,7 +111,7 @@ std::vector<const Engine*> usable_engines() {
   std::vector<const Engine*> found = {&kBaselineEngine};
 #if defined(AIFT_X86_ENGINES)
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                    __builtin_cpu_supports("f16c");
+                    aift::detail::cpu_has_f16c();
   if (avx2) found.push_back(&kAvx2Engine);
   if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) {
