@@ -79,9 +79,9 @@ void tell_apart(std::vector<RunGroup>& groups, const std::vector<Settings>& sett
         const auto at = settings[g].find(key);
         return at == settings[g].end() ? std::string() : at->second;
       };
-      const bool differ = std::any_of(members.begin(), members.end(), [&](std::size_t g) {
-        return value(g) != value(members.front());
-      });
+      const std::string first = value(members.front());
+      const bool differ = std::any_of(members.begin(), members.end(),
+                                      [&](std::size_t g) { return value(g) != first; });
       if (!differ) continue;
       for (const std::size_t g : members) {
         const std::string text = value(g);
