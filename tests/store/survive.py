@@ -161,12 +161,13 @@ def kill(arguments, work):
         runner = Runner(arguments.program, data, truth, os.path.join(work, f"kill{projects}"),
                         arguments.trouble)
         at = 1
+        longest = arguments.longest
         while (step := runner.step()) is not None:
             if arguments.random:
                 # At a moment of the clock: most of a command's time is spent between writes.
                 child = subprocess.Popen([arguments.program, *step], stdout=subprocess.DEVNULL,
                                          stderr=subprocess.DEVNULL)
-                time.sleep(generator.uniform(0, arguments.longest))
+                time.sleep(generator.uniform(0, longest))
                 child.send_signal(signal.SIGKILL)
                 code = child.wait()
             else:
@@ -175,7 +176,9 @@ def kill(arguments, work):
             if code == -signal.SIGKILL:
                 kills += 1
                 at += arguments.stride
+                longest *= 1.1  # so that a slow machine comes to the end of the command, too
             elif code == 0:
+                longest = arguments.longest
                 runner.confirmed(step)
                 at = 1 + generator.randrange(arguments.stride)
             else:
