@@ -34,17 +34,14 @@ int main(int argc, char** argv) {
   bench::must(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "stream");
   bench::print_device("bench_gpu_features", repetitions);
 
-  // The columns of a few thousand rows, one after another: drawing all of them takes minutes.
-  constexpr index_t kDrawn = 4099;
+  // A few numbers over and over, in rows that differ: drawing all of them takes minutes.
   const KeyedRandom random(1, Purpose::order);
-  std::vector<float> drawn(static_cast<std::size_t>(kDrawn * d));
-  for (std::size_t i = 0; i < drawn.size(); ++i)
-    drawn[i] = static_cast<float>(random.normal(static_cast<index_t>(i)));
-  std::vector<float> values(static_cast<std::size_t>(n * d));
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const std::size_t row = i / static_cast<std::size_t>(d);
-    values[i] = drawn[i * 7919 % drawn.size()] + static_cast<float>(row / drawn.size()) * 1e-3F;
-  }
+  std::vector<float> drawn;
+  for (index_t i = 0; i < 1000003; ++i)  // a prime: no row begins where another one did
+    drawn.push_back(static_cast<float>(random.normal(i)));
+  std::vector<float> values;
+  for (index_t i = 0; i < n * d; ++i)
+    values.push_back(drawn[static_cast<std::size_t>(i) % drawn.size()]);
   const Array<float> features(n * d);
   bench::must(cudaMemcpy(features.data(), values.data(), values.size() * sizeof(float),
                          cudaMemcpyHostToDevice),

@@ -13,7 +13,9 @@
 // several loads under way.
 
 #include <bit>
+#include <cmath>
 #include <cstdint>
+#include <limits>
 
 #include <aift/math/sum.hpp>
 
@@ -37,6 +39,11 @@ struct Two {
   T first;
   T second;
 };
+
+template <class T>
+AIFT_HD bool is_finite(T x) {
+  return std::fabs(x) <= std::numeric_limits<T>::max();
+}
 
 /// For rows of any number of classes: a warp works on each.
 inline constexpr int kWide = 0;

@@ -111,11 +111,8 @@ void check(const Status* status, const DevicePredictions& predictions, const Sco
            index_t first_candidate, cudaStream_t stream) {
   const auto offense = fetch(status, stream);
   if (!offense) return;
-  const bool of_values = offense->fault != FaultCode::offsets &&
-                         offense->fault != FaultCode::score && offense->fault != FaultCode::feature;
-  if (of_values) {
+  if (offense->fault < FaultCode::offsets)  // a value of a patch
     judge(*offense, predictions, options, first_candidate, stream);
-  }
   refuse(*offense);  // the values have changed since, or the fault is not one of values
 }
 

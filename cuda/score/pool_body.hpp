@@ -15,6 +15,8 @@
 #include <aift/score/majority.hpp>
 #include <aift/score/pool.hpp>
 
+#include "cuda/core/workspace.hpp"
+
 namespace aift::cuda::detail {
 
 /// A chunk on its way: where its parts lie in a lane's input block.
@@ -65,7 +67,7 @@ inline PoolChunk plan_chunk(const PatchPredictions& slice, index_t first,
     }
     const std::size_t numbers = static_cast<std::size_t>(n + 1) * sizeof(index_t);
     chunk.kept_offsets_at = numbers;
-    at = (2 * numbers + kWorkspaceAlignment - 1) / kWorkspaceAlignment * kWorkspaceAlignment;
+    at = padded(2 * numbers);
   }
   chunk.values_at = at;
   chunk.values_bytes = static_cast<std::size_t>(rows * slice.classes) * element_bytes(slice.dtype);

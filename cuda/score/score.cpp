@@ -8,6 +8,7 @@
 #include <aift/core/error.hpp>
 
 #include "cuda/core/try.hpp"
+#include "cuda/core/workspace.hpp"
 #include "launch.hpp"
 
 namespace aift::cuda {
@@ -147,7 +148,7 @@ std::size_t tile_bytes(ScoreTask task, int candidates, bool single, ScoreForm fo
   }
   const std::size_t bytes = single ? bytes_as<detail::Form::direct, float>(task)
                                    : bytes_as<detail::Form::direct, double>(task);
-  return (bytes + kWorkspaceAlignment - 1) / kWorkspaceAlignment * kWorkspaceAlignment;
+  return detail::padded(bytes);
 }
 
 /// The same of the most that a score, or a matrix too, may want; a score can do without room for
@@ -268,14 +269,8 @@ void queue(ScoreTask& task, const ScoreOptions& options, Status* status, Workspa
   const ScorePolicy chosen = policy ? *policy : policy_for(task, single, limits);
   const ScorePlan plan = plan_for(task, single, chosen, limits);
   const std::size_t needed = workspace_of(plan);
-  if (needed > 0) {
-    AIFT_EXPECT(workspace.bytes() >= needed, ShapeError,
-                "The workspace needs {} bytes (score_workspace_bytes); got {}.", needed,
-                workspace.bytes());
-    detail::expect_device_memory(workspace.data, kWorkspaceAlignment, "The workspace");
-  }
-  detail::expect_device_memory(status, alignof(Status), "The status");
-  task.status = &status->word;
+  if (needed > 0) detail::expect_workspace(workspace, needed, "score_workspace_bytes");
+  task.status = detail::status_word(status);
   task.keep_logs = plan.keep_logs;
   detail::lay_out(task, chosen.candidates);
   detail::launch_score(task, single, plan, workspace.data, stream);
@@ -377,8 +372,7 @@ void patch_entropies_async(const DevicePredictions& predictions, const ScoreOpti
   AIFT_EXPECT(!out.empty(), ShapeError, "The entropies need room for {} elements; got none.",
               predictions.rows);
   task.patch_entropy = output(out, predictions.rows, "The list of entropies");
-  detail::expect_device_memory(status, alignof(Status), "The status");
-  task.status = &status->word;
+  task.status = detail::status_word(status);
   const DeviceLimits limits = detail::device_limits();
   detail::launch_patch_entropies(task, options.precision == Precision::single, limits.processors,
                                  stream);
@@ -400,10 +394,7 @@ void queue_offsets(const DevicePredictions& predictions, double alpha, detail::C
   check_shape(predictions, 0);
   if (predictions.candidates == 0) return;
   const std::size_t needed = offsets_workspace_bytes(predictions.candidates);
-  AIFT_EXPECT(workspace.bytes() >= needed, ShapeError,
-              "The workspace needs {} bytes (offsets_workspace_bytes); got {}.", needed,
-              workspace.bytes());
-  detail::expect_device_memory(workspace.data, kWorkspaceAlignment, "The workspace");
+  detail::expect_workspace(workspace, needed, "offsets_workspace_bytes");
   AIFT_EXPECT(!out.empty(), ShapeError, "The offsets need room for {} elements; got none.",
               predictions.candidates + 1);
   index_t* const data = output(out, predictions.candidates + 1, "The list of offsets");

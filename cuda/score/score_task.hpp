@@ -177,11 +177,6 @@ struct Bounds {
   AIFT_HD T log_of(T p) const { return normal ? log_of<true>(p) : log_of<false>(p); }
 };
 
-template <class T>
-AIFT_HD bool is_finite(T x) {
-  return std::fabs(x) <= std::numeric_limits<T>::max();
-}
-
 /// Logits further apart than this are as good as certain; the bound keeps 0 * w a number.
 template <class T>
 AIFT_HD T clamp_w(T w) {

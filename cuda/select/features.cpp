@@ -7,6 +7,7 @@
 #include <aift/core/error.hpp>
 
 #include "cuda/core/try.hpp"
+#include "cuda/core/workspace.hpp"
 #include "features_launch.hpp"
 
 namespace aift::cuda {
@@ -49,11 +50,6 @@ void check_output(const char* what, const DeviceView<T>& out, index_t needed) {
   detail::expect_device_memory(out.data, alignof(T), what);
 }
 
-std::uint64_t* status_word(Status* status) {
-  detail::expect_device_memory(status, alignof(Status), "The status");
-  return &status->word;
-}
-
 /// Cuts a workspace into arrays, each aligned; with no workspace it only counts.
 class Cutter {
  public:
@@ -61,8 +57,7 @@ class Cutter {
   template <class T>
   void take(T*& out, index_t count) {
     if (memory_ != nullptr) out = reinterpret_cast<T*>(memory_ + bytes_);
-    const std::size_t bytes = static_cast<std::size_t>(count) * sizeof(T);
-    bytes_ += (bytes + kWorkspaceAlignment - 1) / kWorkspaceAlignment * kWorkspaceAlignment;
+    bytes_ += detail::padded(static_cast<std::size_t>(count) * sizeof(T));
   }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
@@ -70,12 +65,6 @@ class Cutter {
   std::byte* memory_;
   std::size_t bytes_ = 0;
 };
-
-void check_workspace(const Workspace& workspace, std::size_t needed, const char* function) {
-  AIFT_EXPECT(workspace.bytes() >= needed, ShapeError, "The workspace needs {} bytes ({}); got {}.",
-              needed, function, workspace.bytes());
-  detail::expect_device_memory(workspace.data, kWorkspaceAlignment, "The workspace");
-}
 
 detail::KCenterMemory cut_k_center(Cutter& cutter, index_t candidates, index_t columns,
                                    index_t budget) {
@@ -125,7 +114,7 @@ void squared_distances_async(const DeviceRows& rows, const DeviceRows& centres,
               "{} x {} distances are too many for one call; give fewer rows at a time.", x.count,
               y.count);
   check_output("Distances", out, x.count * y.count);
-  std::uint64_t* const word = status_word(status);
+  std::uint64_t* const word = detail::status_word(status);
   detail::launch_refuse(x, 0, word, stream);
   detail::launch_refuse(y, x.count, word, stream);
   detail::launch_distances(x, y, out.data, stream);
@@ -149,9 +138,9 @@ void k_center_async(const DeviceRows& candidates, const DeviceRows& labelled, in
   if (budget == 0) return;
   check_output("Indices", indices, budget);
   if (!distances.empty()) check_output("Distances", distances, budget);
-  std::uint64_t* const word = status_word(status);
-  check_workspace(workspace, k_center_workspace_bytes(pool.count, pool.columns, budget),
-                  "k_center_workspace_bytes");
+  std::uint64_t* const word = detail::status_word(status);
+  detail::expect_workspace(workspace, k_center_workspace_bytes(pool.count, pool.columns, budget),
+                           "k_center_workspace_bytes");
   Cutter cutter(workspace.data);
   const detail::KCenterMemory memory = cut_k_center(cutter, pool.count, pool.columns, budget);
   if (pool.count > 0) detail::launch_refuse(pool, 0, word, stream);
@@ -185,10 +174,10 @@ void k_means_async(const DeviceRows& rows, index_t clusters, const KeyedRandom& 
   check_output("Squared distances", out.squared, task.rows.count);
   check_output("Centres", out.centres, clusters * task.rows.columns);
   check_output("Sizes", out.sizes, clusters);
-  std::uint64_t* const word = status_word(status);
-  check_workspace(workspace,
-                  k_means_workspace_bytes(task.rows.count, task.rows.columns, clusters, iterations),
-                  "k_means_workspace_bytes");
+  std::uint64_t* const word = detail::status_word(status);
+  detail::expect_workspace(
+      workspace, k_means_workspace_bytes(task.rows.count, task.rows.columns, clusters, iterations),
+      "k_means_workspace_bytes");
   Cutter cutter(workspace.data);
   cut_k_means(cutter, task, iterations);
   task.of = out.cluster.data;

@@ -16,11 +16,19 @@ unsigned blocks_for(index_t count, index_t each) {
   return static_cast<unsigned>((count + each - 1) / each);
 }
 
+/// The rows of a block, `step` of them but for the last block.
+struct Stretch {
+  index_t begin;
+  index_t end;
+
+  __device__ Stretch(index_t step, index_t count)
+      : begin(blockIdx.x * step), end(begin + step < count ? begin + step : count) {}
+};
+
 __global__ __launch_bounds__(kThreads) void refuse_kernel(FeatureRows rows, index_t first_candidate,
                                                           index_t step, std::uint64_t* status) {
-  const index_t begin = blockIdx.x * step;
-  const index_t end = begin + step < rows.count ? begin + step : rows.count;
-  refuse_features(FeatureBlock{}, rows, first_candidate, begin, end, status);
+  const Stretch mine(step, rows.count);
+  refuse_features(FeatureBlock{}, rows, first_candidate, mine.begin, mine.end, status);
 }
 
 __global__ __launch_bounds__(kThreads) void distances_kernel(FeatureRows rows, FeatureRows centres,
@@ -33,11 +41,6 @@ __global__ __launch_bounds__(kThreads) void distances_kernel(FeatureRows rows, F
 
 // ---- Farthest-first
 
-__global__ __launch_bounds__(kThreads) void unlabelled_kernel(float* nearest, index_t count) {
-  const index_t p = static_cast<index_t>(blockIdx.x) * kThreads + threadIdx.x;
-  if (p < count) nearest[p] = std::numeric_limits<float>::infinity();
-}
-
 __global__ __launch_bounds__(kThreads) void labelled_kernel(FeatureRows candidates,
                                                             FeatureRows labelled, float* nearest) {
   __shared__ TileMemory memory;
@@ -46,10 +49,9 @@ __global__ __launch_bounds__(kThreads) void labelled_kernel(FeatureRows candidat
 }
 
 __global__ __launch_bounds__(kThreads) void sum_part_kernel(FeatureRows rows, double* sums) {
-  const index_t begin = static_cast<index_t>(blockIdx.x) * kSumPart;
-  const index_t left = rows.count - begin;
+  const Stretch part(kSumPart, rows.count);
   sum_rows(
-      FeatureBlock{}, rows, left < kSumPart ? left : kSumPart, [&](index_t i) { return begin + i; },
+      FeatureBlock{}, rows, part.end - part.begin, [&](index_t i) { return part.begin + i; },
       sums + blockIdx.x * rows.columns);
 }
 
@@ -60,22 +62,20 @@ __global__ __launch_bounds__(kThreads) void mean_kernel(const double* sums, inde
 }
 
 __global__ __launch_bounds__(kThreads) void central_kernel(FeatureRows rows, index_t step,
-                                                           const float* centre,
+                                                           const float* centre, float* nearest,
                                                            std::uint64_t* winner) {
   __shared__ std::uint64_t best;
-  const index_t begin = blockIdx.x * step;
-  const index_t end = begin + step < rows.count ? begin + step : rows.count;
-  most_central(FeatureBlock{}, rows, begin, end, centre, &best, winner);
+  const Stretch mine(step, rows.count);
+  most_central(FeatureBlock{}, rows, mine.begin, mine.end, centre, nearest, &best, winner);
 }
 
 __global__ __launch_bounds__(kThreads) void farthest_kernel(FeatureRows rows, index_t step,
                                                             const std::uint64_t* before,
                                                             float* nearest, std::uint64_t* winner) {
   __shared__ std::uint64_t best;
-  const index_t begin = blockIdx.x * step;
-  const index_t end = begin + step < rows.count ? begin + step : rows.count;
-  farthest(FeatureBlock{}, rows, begin, end, before == nullptr ? kNoRow : *before, nearest, &best,
-           winner);
+  const Stretch mine(step, rows.count);
+  farthest(FeatureBlock{}, rows, mine.begin, mine.end, before == nullptr ? kNoRow : *before,
+           nearest, &best, winner);
 }
 
 __global__ __launch_bounds__(kThreads) void picks_kernel(const std::uint64_t* words, index_t budget,
@@ -160,15 +160,14 @@ void queue_picks(const FeatureRows& candidates, const FeatureRows& labelled, ind
   const index_t step = rounds * kRound;
   const unsigned blocks = blocks_for(n, step);
   if (labelled.count == 0) {
-    unlabelled_kernel<<<blocks_for(n, kThreads), kThreads, 0, stream>>>(memory.nearest, n);
-    AIFT_CUDA_CHECK_LAUNCH();
     sum_part_kernel<<<static_cast<unsigned>(sum_parts(n)), kThreads, 0, stream>>>(candidates,
                                                                                   memory.sums);
     AIFT_CUDA_CHECK_LAUNCH();
     mean_kernel<<<blocks_for(candidates.columns, kThreads), kThreads, 0, stream>>>(
         memory.sums, candidates.columns, n, memory.centre);
     AIFT_CUDA_CHECK_LAUNCH();
-    central_kernel<<<blocks, kThreads, 0, stream>>>(candidates, step, memory.centre, memory.words);
+    central_kernel<<<blocks, kThreads, 0, stream>>>(candidates, step, memory.centre, memory.nearest,
+                                                    memory.words);
   } else {
     labelled_kernel<<<blocks_for(n, kTileSide), kThreads, 0, stream>>>(candidates, labelled,
                                                                        memory.nearest);

@@ -20,6 +20,7 @@
 namespace aift::cuda::detail {
 
 using select::detail::kSumPart;
+using select::detail::part_end;
 using select::detail::sum_parts;
 
 inline constexpr int kFeatureLanes = 16;
@@ -122,7 +123,7 @@ AIFT_HD void refuse_features(const Group& group, const FeatureRows& rows, index_
                              index_t begin, index_t end, std::uint64_t* status) {
   const float* const from = rows.row(begin);
   group.each((end - begin) * rows.columns, [&](int i) {
-    if (std::fabs(from[i]) <= std::numeric_limits<float>::max()) return;
+    if (is_finite(from[i])) return;
     lower(status, pack_status(first_candidate + begin + i / rows.columns, 0, FaultCode::feature));
   });
 }
@@ -153,15 +154,18 @@ AIFT_HD void farthest(const Group& group, const FeatureRows& rows, index_t begin
   group.each(1, [&](int) { lower(winner, *best); });
 }
 
-/// The row of [begin, end) that is nearest to `centre`.
+/// The row of [begin, end) that is nearest to `centre`; `nearest` begins with nothing picked.
 template <class Group>
 AIFT_HD void most_central(const Group& group, const FeatureRows& rows, index_t begin, index_t end,
-                          const float* centre, std::uint64_t* best, std::uint64_t* winner) {
+                          const float* centre, float* nearest, std::uint64_t* best,
+                          std::uint64_t* winner) {
   group.each(1, [&](int) { *best = kNoRow; });
   group.sync();
   group.feature_rows(end - begin, [&](const auto& team, int i) {
     const float to = team.squared(rows.row(begin + i), centre, rows.columns);
-    if (team.leads()) lower(best, near_word(to, begin + i));
+    if (!team.leads()) return;
+    nearest[begin + i] = std::numeric_limits<float>::infinity();
+    lower(best, near_word(to, begin + i));
   });
   group.sync();
   group.each(1, [&](int) { lower(winner, *best); });
@@ -385,7 +389,6 @@ struct KMeans {
   AIFT_HD index_t parts() const { return sum_parts(rows.count); }
   AIFT_HD index_t slots() const { return rows.count / kSumPart + clusters; }
   AIFT_HD index_t slot(index_t cluster) const { return start[cluster] / kSumPart + cluster; }
-  AIFT_HD float* centre(index_t cluster) const { return centres + cluster * rows.columns; }
 };
 
 /// Takes seed `number` into account in the squared distances of a part, and sums them up.
@@ -394,8 +397,7 @@ AIFT_HD void seed_part(const Group& group, const KMeans& task, index_t number, i
   const index_t seed = task.seeds[number];
   if (seed < 0) return;
   const index_t begin = part * kSumPart;
-  const index_t left = task.rows.count - begin;
-  group.feature_rows(left < kSumPart ? left : kSumPart, [&](const auto& team, int i) {
+  group.feature_rows(part_end(begin, task.rows.count) - begin, [&](const auto& team, int i) {
     const index_t p = begin + i;
     const float to = team.squared(task.rows.row(p), task.rows.row(seed), task.rows.columns);
     if (team.leads() && (number == 0 || to < task.squared[p])) task.squared[p] = to;
@@ -443,8 +445,7 @@ AIFT_HD void count_part(const Group& group, const KMeans& task, index_t part) {
   group.each(task.clusters, [&](int c) { count[c] = 0; });
   group.sync();
   const index_t begin = part * kSumPart;
-  const index_t left = task.rows.count - begin;
-  group.each(left < kSumPart ? left : kSumPart,
+  group.each(part_end(begin, task.rows.count) - begin,
              [&](int i) { add(count + task.of[begin + i], std::uint32_t{1}); });
 }
 
@@ -478,8 +479,7 @@ AIFT_HD void find_starts(const Group& group, const KMeans& task, index_t first, 
 template <class Group>
 AIFT_HD void place_part(const Group& group, const KMeans& task, index_t part, std::int32_t* of) {
   const index_t begin = part * kSumPart;
-  const index_t left = task.rows.count - begin;
-  const index_t count = left < kSumPart ? left : kSumPart;
+  const index_t count = part_end(begin, task.rows.count) - begin;
   group.each(count, [&](int i) { of[i] = task.of[begin + i]; });
   group.sync();
   group.each(count, [&](int i) {
@@ -505,11 +505,9 @@ AIFT_HD void sum_slot(const Group& group, const KMeans& task, index_t slot) {
     }
   }
   const index_t begin = task.start[low] + (slot - task.slot(low)) * kSumPart;
-  const index_t last = task.start[low + 1];
-  const index_t end = begin + kSumPart < last ? begin + kSumPart : last;
   sum_rows(
-      group, task.rows, end - begin, [&](index_t i) { return task.members[begin + i]; },
-      task.sums + slot * task.rows.columns);
+      group, task.rows, part_end(begin, task.start[low + 1]) - begin,
+      [&](index_t i) { return task.members[begin + i]; }, task.sums + slot * task.rows.columns);
 }
 
 /// Moves feature i of all centres: to the mean of the members, or beyond every row without one.

@@ -6,6 +6,7 @@
 #include <aift/core/error.hpp>
 
 #include "cuda/core/try.hpp"
+#include "cuda/core/workspace.hpp"
 #include "launch.hpp"
 
 namespace aift::cuda {
@@ -16,10 +17,6 @@ using detail::Pick;
 
 constexpr int kBlocksPerProcessor = 3;
 constexpr index_t kMostScores = index_t{1} << 48;
-
-std::size_t padded(std::size_t bytes) {
-  return (bytes + kWorkspaceAlignment - 1) / kWorkspaceAlignment * kWorkspaceAlignment;
-}
 
 void check_budget(index_t budget) {
   AIFT_EXPECT(budget >= 0, ValueError, "The budget must be at least 0; got {}.", budget);
@@ -60,7 +57,8 @@ Way way_for(index_t candidates, index_t budget) {
                               static_cast<index_t>(limits.processors) * kBlocksPerProcessor);
   way.sieve = detail::sieve_plan(candidates, budget);
   way.processors = limits.processors;
-  way.lists = padded(2 * static_cast<std::size_t>(way.plan.most_picks(budget)) * sizeof(Pick));
+  way.lists =
+      detail::padded(2 * static_cast<std::size_t>(way.plan.most_picks(budget)) * sizeof(Pick));
   way.bytes = way.lists + detail::sieve_bytes(budget);
   return way;
 }
@@ -102,14 +100,11 @@ void top_update_async(DeviceView<const double> scores, index_t first_index, inde
               kMaxStatusCandidate, scores.size, first_index);
   if (scores.size == 0 || budget == 0) return;
   detail::expect_device_memory(scores.data, alignof(double), "Scores");
-  detail::expect_device_memory(status, alignof(Status), "The status");
+  std::uint64_t* const word = detail::status_word(status);
   Pick* const picks = state_of(budget, state);
   const Way way = way_for(scores.size, budget);
-  AIFT_EXPECT(workspace.bytes() >= way.bytes, ShapeError,
-              "The workspace needs {} bytes (top_workspace_bytes); got {}.", way.bytes,
-              workspace.bytes());
-  detail::expect_device_memory(workspace.data, kWorkspaceAlignment, "The workspace");
-  const detail::ScoreInput input{scores.data, first_index, &status->word};
+  detail::expect_workspace(workspace, way.bytes, "top_workspace_bytes");
+  const detail::ScoreInput input{scores.data, first_index, word};
   if (way.sorted) {
     detail::launch_top_sorted(input, scores.size, budget, picks, workspace.data, way.bytes, stream);
   } else {
@@ -142,7 +137,7 @@ void top_b_async(DeviceView<const double> scores, index_t budget, DeviceView<ind
   check_budget(budget);
   check_count(scores.size);
   if (budget == 0) return;
-  const std::size_t state_bytes = padded(top_state_bytes(budget));
+  const std::size_t state_bytes = detail::padded(top_state_bytes(budget));
   AIFT_EXPECT(workspace.bytes() >= state_bytes, ShapeError,
               "The workspace needs {} bytes (top_state_bytes and top_workspace_bytes); got {}.",
               state_bytes + top_workspace_bytes(scores.size, budget), workspace.bytes());
@@ -163,8 +158,8 @@ void acft_weights_async(DeviceView<const double> best, DeviceView<double> probab
               "The chances need room for {} elements; got {}.", best.size, probability.size);
   detail::expect_device_memory(best.data, alignof(double), "The scores of the pool");
   detail::expect_device_memory(probability.data, alignof(double), "The chances");
-  detail::expect_device_memory(status, alignof(Status), "The status");
-  detail::launch_acft_weights(best.data, best.size, probability.data, &status->word, stream);
+  detail::launch_acft_weights(best.data, best.size, probability.data, detail::status_word(status),
+                              stream);
 }
 
 }  // namespace aift::cuda

@@ -3,6 +3,7 @@
 #include <cub/device/device_radix_sort.cuh>
 
 #include "cuda/core/try.hpp"
+#include "cuda/core/workspace.hpp"
 #include "launch.hpp"
 
 namespace aift::cuda::detail {
@@ -36,8 +37,6 @@ int blocks_for(index_t count) {
   const index_t wanted = (count + kThreads - 1) / kThreads;
   return static_cast<int>(wanted < 65536 ? wanted : 65536);
 }
-
-std::size_t padded(std::size_t bytes) { return (bytes + 255) / 256 * 256; }
 
 std::size_t column_bytes(index_t total) {
   return padded(static_cast<std::size_t>(total) * sizeof(std::uint64_t));

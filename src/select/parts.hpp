@@ -12,10 +12,15 @@ inline constexpr index_t kSumPart = 256;
 
 AIFT_HD index_t sum_parts(index_t rows) { return (rows + kSumPart - 1) / kSumPart; }
 
+/// Behind the last row of the part that begins at `begin`.
+AIFT_HD index_t part_end(index_t begin, index_t rows) {
+  return begin + kSumPart < rows ? begin + kSumPart : rows;
+}
+
 /// Sum of the squared distances of a part.
 AIFT_HD double part_sum(const float* squared, index_t rows, index_t part) {
   const index_t begin = part * kSumPart;
-  const index_t end = begin + kSumPart < rows ? begin + kSumPart : rows;
+  const index_t end = part_end(begin, rows);
   double sum = 0;
   for (index_t p = begin; p < end; ++p)
     sum += static_cast<double>(squared[p]);
@@ -43,7 +48,7 @@ AIFT_HD index_t draw_row(const float* squared, index_t rows, const double* runni
   }
   double run = low > 0 ? running[low - 1] : 0;
   const index_t begin = low * kSumPart;
-  const index_t end = begin + kSumPart < rows ? begin + kSumPart : rows;
+  const index_t end = part_end(begin, rows);
   index_t chosen = -1;
   for (index_t p = begin; p < end; ++p) {
     if (!(squared[p] > 0)) continue;

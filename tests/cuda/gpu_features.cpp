@@ -57,17 +57,8 @@ struct Suite {
   void k_center(std::uint64_t seed, index_t n, index_t labelled, index_t d, index_t budget) {
     const Features pool(seed, n, d);
     const Features known(seed + 100, labelled, d);
-    std::vector<float> all = pool.values;
-    all.insert(all.end(), known.values.begin(), known.values.end());
-    std::vector<label_t> labels(at(n), -1);
-    labels.resize(at(n + labelled), 0);
-    PoolView view;
-    view.size = n + labelled;
-    view.classes = 2;
-    view.features = all;
-    view.feature_size = d;
-    view.labels = labels;
-    const Selection expected = KCenterSelector().select(view, budget);
+    const test::LabelledFeatures all(pool.values, known.values, d);
+    const Selection expected = KCenterSelector().select(all.view, budget);
     const test::DeviceArray<index_t> picks(at(budget));
     const test::DeviceArray<double> away(at(budget));
     const test::DeviceArray<std::byte> workspace(cuda::k_center_workspace_bytes(n, d, budget));
@@ -92,11 +83,8 @@ struct Suite {
                index_t iterations, const std::string& name) {
     const auto n = static_cast<index_t>(values.size()) / d;
     const Features features(values, n, d);
-    PoolView view;
-    view.size = n;
-    view.features = values;
-    view.feature_size = d;
-    const select::detail::Rows rows(view, select::detail::canonical(view, false), false);
+    const test::LabelledFeatures pool(values, {}, d);
+    const select::detail::Rows rows(pool.view, select::detail::canonical(pool.view, false), false);
     const auto expected = select::detail::k_means(rows, k, random, iterations, nullptr);
     const test::DeviceArray<std::int32_t> cluster(at(n));
     const test::DeviceArray<float> squared(at(n));

@@ -49,7 +49,7 @@ template <class Group>
 Picks k_center(const FeatureRows& pool, const FeatureRows& labelled, index_t budget, index_t step) {
   const Group group;
   const index_t n = pool.count;
-  std::vector<float> nearest(at(n), std::numeric_limits<float>::infinity());
+  std::vector<float> nearest(at(n), -7.0F);  // nothing useful
   std::vector<std::uint64_t> words(at(budget), kNoRow);
   std::uint64_t best = 1;
   const auto in_steps = [&](const auto& work) {
@@ -67,7 +67,7 @@ Picks k_center(const FeatureRows& pool, const FeatureRows& labelled, index_t bud
     for (index_t f = 0; f < pool.columns; ++f)
       centre.push_back(mean_feature(sums.data(), pool.columns, f, n));
     in_steps([&](index_t begin, index_t end) {
-      most_central(group, pool, begin, end, centre.data(), &best, words.data());
+      most_central(group, pool, begin, end, centre.data(), nearest.data(), &best, words.data());
     });
   } else {
     auto memory = std::make_unique<TileMemory>();
@@ -94,17 +94,8 @@ Picks k_center(const FeatureRows& pool, const FeatureRows& labelled, index_t bud
 
 /// The selector on the same rows: candidates first, labelled ones behind them.
 Selection selected(const Features& pool, const Features& labelled, index_t budget) {
-  std::vector<float> features = pool.values;
-  features.insert(features.end(), labelled.values.begin(), labelled.values.end());
-  std::vector<label_t> labels(at(pool.rows.count), -1);
-  labels.resize(at(pool.rows.count + labelled.rows.count), 0);
-  PoolView view;
-  view.size = static_cast<index_t>(labels.size());
-  view.classes = 2;
-  view.features = features;
-  view.feature_size = pool.rows.columns;
-  view.labels = labels;
-  return KCenterSelector().select(view, budget);
+  const test::LabelledFeatures all(pool.values, labelled.values, pool.rows.columns);
+  return KCenterSelector().select(all.view, budget);
 }
 
 /// launch_k_means with groups of the host.
@@ -179,11 +170,8 @@ template <class Group>
 index_t compare_k_means(const std::vector<float>& values, index_t d, index_t k,
                         const KeyedRandom& random, index_t iterations) {
   const auto n = static_cast<index_t>(values.size()) / d;
-  PoolView pool;
-  pool.size = n;
-  pool.features = values;
-  pool.feature_size = d;
-  const select::detail::Rows rows(pool, select::detail::canonical(pool, false), false);
+  const test::LabelledFeatures pool(values, {}, d);
+  const select::detail::Rows rows(pool.view, select::detail::canonical(pool.view, false), false);
   const auto expected = select::detail::k_means(rows, k, random, iterations, nullptr);
   const KMeansRun<Group> got({values.data(), n, d}, k, random, iterations);
   CHECK(got.squared == expected.squared);

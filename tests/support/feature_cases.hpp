@@ -3,9 +3,11 @@
 
 #include <cmath>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include <aift/core/rng.hpp>
+#include <aift/select/selector.hpp>
 
 namespace aift::test {
 
@@ -23,5 +25,26 @@ inline std::vector<float> feature_rows(std::uint64_t seed, index_t rows, index_t
   }
   return out;
 }
+
+/// Candidates, and behind them rows that are labelled, as a selector gets them.
+struct LabelledFeatures {
+  std::vector<float> features;
+  std::vector<label_t> labels;
+  PoolView view;
+
+  LabelledFeatures(std::vector<float> candidates, const std::vector<float>& labelled,
+                   index_t columns)
+      : features(std::move(candidates)), labels(features.size() / columns, kUnlabelled) {
+    features.insert(features.end(), labelled.begin(), labelled.end());
+    labels.resize(features.size() / columns, 0);
+    view.size = static_cast<index_t>(labels.size());
+    view.classes = 2;
+    view.features = features;
+    view.feature_size = columns;
+    view.labels = labels;
+  }
+  LabelledFeatures(const LabelledFeatures&) = delete;
+  LabelledFeatures& operator=(const LabelledFeatures&) = delete;
+};
 
 }  // namespace aift::test

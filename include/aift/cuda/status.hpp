@@ -10,7 +10,8 @@
 
 namespace aift::cuda {
 
-/// Why a candidate is refused; the first of these that a patch shows, in its lowest class.
+/// Why a candidate is refused; the first of these that a patch shows, in its lowest class. Those up
+/// to zero_without_eps are about values of a patch.
 enum class FaultCode : std::uint8_t {
   none,
   not_finite,        ///< NaN or infinite value
