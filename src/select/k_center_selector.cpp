@@ -15,17 +15,12 @@ namespace {
 
 /// The row nearest to the mean of all, the first of equals.
 index_t most_central(const Rows& rows) {
-  const index_t d = rows.columns();
   std::vector<index_t> all(at(rows.size()));
   std::iota(all.begin(), all.end(), index_t{0});
-  std::vector<double> sum(at(d), 0.0);
-  add_rows(rows, all, sum);
-  std::vector<float> mean;
-  for (const double x : sum)
-    mean.push_back(static_cast<float>(x / static_cast<double>(rows.size())));
+  const std::vector<float> mean = mean_row(rows, all);
   const float* const centre[1] = {mean.data()};
   std::vector<float> squared(at(rows.size()));
-  distances().squared(rows.rows(), rows.size(), centre, 1, d, squared.data());
+  distances().squared(rows.rows(), rows.size(), centre, 1, rows.columns(), squared.data());
   return std::min_element(squared.begin(), squared.end()) - squared.begin();
 }
 

@@ -15,13 +15,13 @@ void move_centres(const Rows& rows, Clusters& out, Executor* executor) {
   const index_t d = rows.columns();
   const auto list = out.members();
   in_parts(executor, out.count, 1, [&](index_t c, index_t) {
+    const auto centre = out.centres.begin() + c * d;
     const auto& members = list[at(c)];
-    std::vector<double> sum(at(d), 0.0);
-    add_rows(rows, members, sum);
-    for (index_t f = 0; f < d; ++f) {
-      out.centres[at(c * d + f)] =
-          members.empty() ? std::numeric_limits<float>::infinity()
-                          : static_cast<float>(sum[at(f)] / static_cast<double>(members.size()));
+    if (members.empty()) {
+      std::fill_n(centre, d, std::numeric_limits<float>::infinity());
+    } else {
+      const std::vector<float> mean = mean_row(rows, members);
+      std::copy(mean.begin(), mean.end(), centre);
     }
   });
 }

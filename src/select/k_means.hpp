@@ -22,7 +22,7 @@ struct Clusters {
 /// Lloyd's algorithm from a k-means++ start (Arthur and Vassilvitskii, 2007), keyed by `random`.
 /// With fewer distinct rows than clusters there are fewer clusters; one that loses its last row
 /// gets none again and is left out. The first of equally near centres wins; sums run in row order
-/// by parts (add_rows), in double. aift::cuda::k_means_async gives the same bits.
+/// by parts (mean_row), in double. aift::cuda::k_means_async gives the same bits.
 /// cost O(iterations N k d), memory O(N + k d)
 [[nodiscard]] Clusters k_means(const Rows& rows, index_t k, const KeyedRandom& random,
                                index_t iterations, Executor* executor);

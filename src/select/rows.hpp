@@ -99,21 +99,27 @@ class Rows {
   std::vector<const float*> pointers_;
 };
 
-/// sum += the rows at these positions, in parts of kSumPart.
-inline void add_rows(const Rows& rows, std::span<const index_t> positions,
-                     std::vector<double>& sum) {
+/// Mean of the rows at these positions, of which there is at least one; summed in double, by parts
+/// of kSumPart.
+inline std::vector<float> mean_row(const Rows& rows, std::span<const index_t> positions) {
+  std::vector<double> sum(at(rows.columns()), 0.0);
   std::vector<double> part(sum.size());
-  for (std::size_t first = 0; first < positions.size(); first += kSumPart) {
+  const auto count = static_cast<index_t>(positions.size());
+  for (index_t begin = 0; begin < count; begin = part_end(begin, count)) {
     std::fill(part.begin(), part.end(), 0.0);
-    for (const index_t p :
-         positions.subspan(first, std::min<std::size_t>(kSumPart, positions.size() - first))) {
-      const float* const row = rows.row(p);
+    for (index_t i = begin; i < part_end(begin, count); ++i) {
+      const float* const row = rows.row(positions[at(i)]);
       for (std::size_t f = 0; f < part.size(); ++f)
         part[f] += static_cast<double>(row[f]);
     }
     for (std::size_t f = 0; f < sum.size(); ++f)
       sum[f] += part[f];
   }
+  std::vector<float> mean;
+  mean.reserve(sum.size());
+  for (const double x : sum)
+    mean.push_back(static_cast<float>(x / static_cast<double>(count)));
+  return mean;
 }
 
 /// Greedy maximisation where a gain can only fall from step to step: gains are kept as they were

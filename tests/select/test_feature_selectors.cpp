@@ -208,6 +208,75 @@ TEST_CASE("facility location picks what the plain loop picks") {
   CHECK_THROWS_AS(MaxHerdingSelector(true, 0), ValueError);
 }
 
+TEST_CASE("a row is drawn by its squared distance") {
+  // Beside a plain scan; exact, since quarters add up without rounding.
+  for (const index_t n : {1, 255, 256, 257, 700, 2000}) {
+    const KeyedRandom random(static_cast<std::uint64_t>(n), Purpose::folds);
+    std::vector<float> squared;
+    for (index_t p = 0; p < n; ++p) {
+      const bool gap = n > 1000 && p >= 512 && p < 1100;  // parts that nobody is drawn from
+      squared.push_back(gap || random.below(p, 3) == 0
+                            ? 0.0F
+                            : 0.25F * static_cast<float>(random.below(n + p, 9)));
+    }
+    squared[at(n / 2)] = n > 1000 ? 0.0F : 1.0F;
+    std::vector<double> running;
+    double total = 0;
+    for (index_t part = 0; part < sum_parts(n); ++part)
+      running.push_back(total += part_sum(squared.data(), n, part));
+    CHECK(total == std::accumulate(squared.begin(), squared.end(), 0.0));
+    for (index_t draw = 0; draw < 300; ++draw) {
+      const double share = draw == 0 ? 0.0 : draw == 1 ? 1 - 0x1p-53 : random.uniform(2 * n + draw);
+      index_t expected = -1;
+      double run = 0;
+      for (index_t p = 0; p < n && !(run > share * total); ++p) {
+        run += static_cast<double>(squared[at(p)]);
+        if (squared[at(p)] > 0) expected = p;
+      }
+      CHECK(draw_row(squared.data(), n, running.data(), share) == expected);
+    }
+  }
+  const std::vector<float> none(300, 0.0F);
+  const std::vector<double> running(2, 0.0);
+  CHECK(draw_row(none.data(), 300, running.data(), 0.5) == -1);
+}
+
+TEST_CASE("k-means ends where every row is with its nearest centre and centres are means") {
+  const FeaturePool pool(5, 1500, 4);  // clusters of more than one part
+  const Rows rows(pool.view, canonical(pool.view, false), false);
+  const Clusters clusters = k_means(rows, 3, KeyedRandom(2, Purpose::selection), 1000, nullptr);
+  REQUIRE(clusters.count == 3);
+  std::vector<double> sum(3 * 4, 0.0);
+  std::vector<index_t> size(3, 0);
+  for (index_t i = 0; i < 1500; ++i) {
+    const index_t own = clusters.of[at(i)];
+    ++size[at(own)];
+    double best = std::numeric_limits<double>::infinity();
+    double to_own = 0;
+    for (index_t c = 0; c < 3; ++c) {
+      double squared = 0;
+      for (index_t f = 0; f < 4; ++f) {
+        const double off = static_cast<double>(pool.features[at(4 * i + f)]) -
+                           static_cast<double>(clusters.centres[at(4 * c + f)]);
+        squared += off * off;
+      }
+      best = std::min(best, squared);
+      if (c == own) to_own = squared;
+    }
+    CHECK(to_own <= best * (1 + 1e-5));
+    CHECK(static_cast<double>(clusters.squared[at(i)]) == Catch::Approx(to_own).epsilon(1e-4));
+    for (index_t f = 0; f < 4; ++f)
+      sum[at(4 * own + f)] += static_cast<double>(pool.features[at(4 * i + f)]);
+  }
+  for (index_t c = 0; c < 3; ++c) {
+    CHECK(size[at(c)] > 300);
+    for (index_t f = 0; f < 4; ++f) {
+      CHECK(static_cast<double>(clusters.centres[at(4 * c + f)]) ==
+            Catch::Approx(sum[at(4 * c + f)] / static_cast<double>(size[at(c)])).margin(1e-6));
+    }
+  }
+}
+
 TEST_CASE("k-means: fewer distinct rows than clusters") {
   FeaturePool pool(1, 40, 3);
   for (index_t i = 0; i < 40; ++i) {
