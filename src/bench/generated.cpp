@@ -47,6 +47,16 @@ struct World {
   std::function<Sample(Draw&)> sample;
 };
 
+/// Coordinates of a world, drawn once.
+std::shared_ptr<const std::vector<double>> centres_of(std::uint64_t seed, std::size_t count,
+                                                      double spread) {
+  Draw draw(seed, 0, kWorld);
+  auto centres = std::make_shared<std::vector<double>>();
+  for (std::size_t i = 0; i < count; ++i)
+    centres->push_back(spread * draw.normal());
+  return centres;
+}
+
 /// Four classes around corners; a quarter of everybody lies between them and has a coin's label.
 World noise_cluster(std::uint64_t /*seed*/) {
   return {4, 16, 0.4, [](Draw& draw) {
@@ -86,10 +96,7 @@ World thin_boundary(std::uint64_t /*seed*/) {
 World crowded_boundary(std::uint64_t seed) {
   constexpr std::size_t kSize = 24;
   constexpr index_t kClusters = 300;
-  auto centres = std::make_shared<std::vector<double>>();
-  Draw draw(seed, 0, kWorld);
-  for (std::size_t i = 0; i < kClusters * kSize; ++i)
-    centres->push_back(3 * draw.normal());
+  const auto centres = centres_of(seed, kClusters * kSize, 3);
   return {2, static_cast<index_t>(kSize), 0.1, [centres](Draw& one) {
             Sample out{std::vector<double>(kSize), 0, 0};
             const bool crowd = one.uniform() < 2.0 / 3;
@@ -109,10 +116,7 @@ World crowded_boundary(std::uint64_t seed) {
 
 /// Ten classes of three clusters each; the tenth class is a tenth as frequent as the first.
 World rare_clusters(std::uint64_t seed) {
-  auto centres = std::make_shared<std::vector<double>>();
-  Draw draw(seed, 0, kWorld);
-  for (int i = 0; i < 10 * 3 * 32; ++i)
-    centres->push_back(1.1 * draw.normal());
+  const auto centres = centres_of(seed, 10 * 3 * 32, 1.1);
   double total = 0;
   auto upto = std::make_shared<std::vector<double>>();
   for (int k = 0; k < 10; ++k)

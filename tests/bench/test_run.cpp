@@ -116,6 +116,29 @@ TEST_CASE("a plan runs: paired starts, whole curves, no candidate twice") {
   CHECK(without_times(read_curves(folder.path() / "curves.csv")) == without_times(outcome.points));
 }
 
+TEST_CASE("a meter measures every query and nothing else") {
+  class Counting final : public MemoryMeter {
+   public:
+    int starts = 0;
+    int stops = 0;
+    void start() override { ++starts; }
+    index_t stop() override { return 1000 + ++stops; }
+  } meter;
+  const test::TempDir folder;
+  Progress quiet;
+  const RunOutcome outcome = run_plan(small_plan(), SelectorRegistry::with_builtin(),
+                                      {.out = folder.path(), .threads = 1, .meter = &meter}, quiet);
+  CHECK(meter.starts == 2 * 2 * 3 * 3);  // tasks, seeds, selectors, rounds
+  CHECK(meter.stops == meter.starts);
+  std::set<index_t> values;
+  for (const CurvePoint& point : outcome.points) {
+    const bool asked = point.selector != kAllLabels && point.round > 0;
+    CHECK((point.bytes_select > 1000) == asked);
+    if (asked) values.insert(point.bytes_select);
+  }
+  CHECK(static_cast<int>(values.size()) == meter.stops);  // each at its own query
+}
+
 TEST_CASE("threads, interruptions and repetitions do not change the curves") {
   const Plan plan = small_plan();
   const test::TempDir straight;

@@ -29,6 +29,7 @@ void add(std::vector<CurvePoint>& points, const std::string& task, const std::st
     p.metrics.log_loss = 0.25;
     p.batch_classes = {6, 4};
     p.mislabelled = p.round == 0 ? 9 : 1;
+    if (selector == "better") p.bytes_select = p.round == 0 ? 9999 : 100 * p.round;
     p.redundancy = 0.5;
     points.push_back(p);
   }
@@ -91,6 +92,8 @@ TEST_CASE("a summary by hand: areas, savings, verdicts, ranks, penalties") {
   CHECK(better.class_share == std::vector<double>{0.6, 0.4});
   CHECK(better.mislabelled == Approx(0.1));
   CHECK(better.redundancy == 0.5);
+  CHECK(better.bytes_select == 200);  // the most of a query; before round 0 there is none
+  CHECK(std::isnan(random.bytes_select));
 }
 
 TEST_CASE("a loss is called a loss, and seeds without a partner do not count") {
@@ -117,6 +120,7 @@ TEST_CASE("curves read back as they were written") {
   auto points = three_seeds();
   points[0].task = "a, \"quoted\"";
   points[0].picks = {4, 0, 17};
+  points[2].bytes_select = 123456;
   points[1].metrics.auc = std::numeric_limits<double>::quiet_NaN();
   const std::string text = curves_csv(points);
   const auto back = parse_curves(text, "curves");
@@ -124,6 +128,8 @@ TEST_CASE("curves read back as they were written") {
   CHECK(back[0].task == points[0].task);
   CHECK(back[0].picks == points[0].picks);
   CHECK(std::isnan(back[1].metrics.auc));
+  CHECK(back[1].bytes_select == -1);
+  CHECK(back[2].bytes_select == 123456);
   CHECK(curves_csv(back) == text);
   CHECK_THROWS_WITH(parse_curves("task,selector\na,b\n", "x.csv"),
                     Catch::Matchers::ContainsSubstring("x.csv must have the column seed"));

@@ -97,6 +97,28 @@ TEST_CASE("the noise cluster has the labels of a coin, and everybody else one th
   CHECK(static_cast<double>(nearest_right) / static_cast<double>(4000 - noisy) > 0.9);
 }
 
+TEST_CASE("the crowded boundary: two thirds around it, the others far away on either side") {
+  TaskSpec spec;
+  spec.name = spec.generate = "crowded_boundary";
+  spec.pool = 3000;
+  const TaskData data = TaskSource(spec).draw(3);
+  index_t crowd = 0;
+  index_t positive = 0;
+  for (index_t i = 0; i < 3000; ++i) {
+    const float* x = data.pool.features.data() + i * data.pool.views * 24;  // view 0
+    const bool far = x[1] == 0 && x[2] == 0 && x[3] == 0;
+    crowd += far ? 0 : 1;
+    if (far) CHECK(std::abs(x[0]) >= 6);
+    const label_t label = data.pool.truth[static_cast<std::size_t>(i)];
+    positive += label;
+    CHECK(label == (x[0] + 0.8F * (x[1] - x[2]) + 0.5F * x[3] > 0 ? 1 : 0));
+  }
+  CHECK(crowd > 1900);
+  CHECK(crowd < 2100);
+  CHECK(positive > 1300);
+  CHECK(positive < 1700);
+}
+
 TEST_CASE("files: the split keeps groups whole, sizes and switches touch the pool alone") {
   const Files files;
   TaskSpec spec = files.spec;
