@@ -259,8 +259,9 @@ void query(const QueryArguments& arguments) {
   } else {
     std::optional<index_t> budget;
     if (arguments.budget != 0) budget = arguments.budget;
+    const bool open = project.open_query().has_value();
     picks = project.query(budget).picks;
-    answered = project.status().open_answered;
+    if (open) answered = project.status().open_answered;
   }
   // Committed; the files can be written again by calling again.
   const io::Dataset data = project.dataset();

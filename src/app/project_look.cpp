@@ -202,7 +202,7 @@ void print_status(const store::Project& project, bool json) {
         figure(m.balanced_accuracy), figure(m.log_loss), m.samples);
   }
   if (s.left == 0) {
-    fmt::print("go on     every sample of the pool was asked about\n");
+    fmt::print("go on     every sample of the pool has an answer\n");
   } else {
     fmt::print("go on     {} labels a round ({}), training {}; {} of the pool are left\n",
                std::min(project.settings().budget, s.left),
