@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The installed package: find_package(aift 0.1 COMPONENTS core c cuda io loop ct torch).
+# The installed package: find_package(aift 0.1 COMPONENTS core c cuda io loop store ct torch).
 include_guard(GLOBAL)
 
 set(_aift_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/aift")

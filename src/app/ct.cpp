@@ -32,9 +32,11 @@
 #include <aift/io/image_source.hpp>
 #include <aift/io/npy.hpp>
 #include <aift/io/numbers.hpp>
+#include <aift/loop/run_state.hpp>
 
 #include "src/app/console.hpp"
 #include "src/app/ct_scans.hpp"
+#include "src/app/run_config.hpp"
 
 namespace aift::app {
 namespace {
@@ -242,14 +244,50 @@ void add_candidates(CLI::App& ct_command) {
 struct PatchesArguments {
   std::string data;
   std::string out;
+  std::string npy;
   std::vector<std::string> ids;
+  index_t channels = 2;
   index_t patches = 6;
   index_t pixels = 64;
   index_t rows = 24;
   std::uint64_t seed = 0;
 };
 
+/// [candidates, patches, channels, size, size] float32 in [0, 255], the ends of the window.
+void write_patches(const fs::path& file, const ct::VolumeSource& source,
+                   ct::VesselAugmentOptions options, std::span<const CandidateRef> candidates,
+                   index_t patches) {
+  options.format.mean = {0, 0, 0};
+  options.format.std = {1, 1, 1};
+  const ct::VesselAugmenter augmenter(options);
+  const index_t each = patches * options.format.elements();
+  const auto count = static_cast<index_t>(candidates.size());
+  std::vector<float> values(static_cast<std::size_t>(count * each));
+  std::vector<PatchPlan> plans;
+  ConsoleProgress progress;
+  for (index_t i = 0; i < count; ++i) {
+    throw_if_cancelled(progress);
+    progress.report("candidates", i, count);
+    plans.clear();
+    for (index_t p = 0; p < patches; ++p) {
+      plans.push_back(
+          augmenter.plan(candidates[static_cast<std::size_t>(i)], Purpose::scoring, 0, p));
+    }
+    augmenter.render(plans, source, {values.data() + i * each, patches, options.format});
+  }
+  progress.clear();
+  const std::array<index_t, 5> shape = {count, patches, options.format.channels,
+                                        options.format.height, options.format.width};
+  io::write_npy(file, std::span<const float>(values), shape);
+  fmt::print("patches {} x {} x {} x {} x {} in {}\n", shape[0], shape[1], shape[2], shape[3],
+             shape[4], file.string());
+}
+
 void patches(const PatchesArguments& a) {
+  AIFT_EXPECT(!a.out.empty() || !a.npy.empty(), ValueError,
+              "aift ct patches needs a file to write: --out for a picture, --npy for the numbers.");
+  AIFT_EXPECT(a.patches >= 1 && a.rows >= 1, ValueError,
+              "--patches and --rows must be at least 1; got {} and {}.", a.patches, a.rows);
   const io::Dataset data = io::read_dataset(a.data, {.require_trainable = false});
   std::vector<CandidateRef> chosen;
   for (index_t i = 0; i < data.size(); ++i) {
@@ -257,16 +295,19 @@ void patches(const PatchesArguments& a) {
     const std::string id = path.substr(path.rfind('#') + 1);
     const bool wanted = a.ids.empty() || std::find(a.ids.begin(), a.ids.end(), id) != a.ids.end() ||
                         std::find(a.ids.begin(), a.ids.end(), path) != a.ids.end();
-    if (wanted && static_cast<index_t>(chosen.size()) < a.rows) chosen.push_back(data.ref(i));
+    if (wanted) chosen.push_back(data.ref(i));
   }
   AIFT_EXPECT(!chosen.empty(), ValueError, "None of the candidates that are asked for is in {}.",
               a.data);
   ct::VesselAugmentOptions options;
-  options.format.channels = 2;
+  options.format.channels = a.channels;
   options.format.height = options.format.width = a.pixels;
   options.seed = a.seed;
   const ct::VesselAugmenter augmenter(options);
   const ct::VolumeSource source(data, {.reach_mm = augmenter.reach_mm()});
+  if (!a.npy.empty()) write_patches(a.npy, source, options, chosen, a.patches);
+  if (a.out.empty()) return;
+  if (static_cast<index_t>(chosen.size()) > a.rows) chosen.resize(static_cast<std::size_t>(a.rows));
   io::write_png(a.out, ct::patch_sheet(source, options, chosen, a.patches, a.pixels).view());
   for (const CandidateRef& c : chosen) {
     const auto view = source.read(c);
@@ -284,7 +325,15 @@ void add_patches(CLI::App& ct_command) {
   auto* command = ct_command.add_subcommand(
       "patches", "A sheet of vessel-aligned patches: a row per candidate, along and across");
   command->add_option("--data", a->data, "candidates.csv")->required()->type_name("CSV");
-  command->add_option("--out", a->out, "The picture, PNG")->required()->type_name("PNG");
+  command->add_option("--out", a->out, "The picture, PNG")->type_name("PNG");
+  command
+      ->add_option("--npy", a->npy,
+                   "The patches of all candidates, float32 [candidates, patches, channels, size, "
+                   "size] in [0, 255]")
+      ->type_name("NPY");
+  command->add_option("--channels", a->channels, "Planes of a patch: 2, or 3 for ImageNet networks")
+      ->type_name("N")
+      ->capture_default_str();
   command->add_option("--candidate", a->ids, "Only these, by candidate_id or volume#candidate_id")
       ->type_name("ID");
   command->add_option("--patches", a->patches, "Patches of each")
@@ -293,7 +342,7 @@ void add_patches(CLI::App& ct_command) {
   command->add_option("--size", a->pixels, "Edge of a plane")
       ->type_name("PIXELS")
       ->capture_default_str();
-  command->add_option("--rows", a->rows, "At most so many candidates")
+  command->add_option("--rows", a->rows, "At most so many candidates in the picture")
       ->type_name("N")
       ->capture_default_str();
   command->add_option("--seed", a->seed, "Of the shifts")->type_name("N")->capture_default_str();
@@ -305,20 +354,53 @@ void add_patches(CLI::App& ct_command) {
 
 struct FrocArguments {
   std::string data;
+  std::string run;
   std::string scans;
   std::string predictions;
   std::string class_name = "embolus";
   std::string out;
+  std::optional<double> hit_mm;
   index_t replicates = 2000;
   std::uint64_t seed = 0;
 };
 
+/// The round of the last model of a run, whose predictions its folder holds.
+RoundRecord last_trained(const fs::path& run) {
+  const RunState state = read_run_state(run);
+  const auto last = std::find_if(state.rounds.rbegin(), state.rounds.rend(),
+                                 [](const RoundRecord& round) { return round.trained; });
+  AIFT_EXPECT(last != state.rounds.rend(), ValueError, "The run in {} has trained no model yet.",
+              run.string());
+  return *last;
+}
+
 void froc(const FrocArguments& a) {
-  const std::vector<ct::Candidate> list = ct::read_candidates(a.data);
-  const DetectionTable table = detection_table(
-      list, read_scans(a.scans), fs::path(a.data).parent_path(),
-      a.predictions.empty() ? std::nullopt
-                            : std::optional(read_predictions(a.predictions, a.class_name)));
+  AIFT_EXPECT(a.run.empty() != a.data.empty(), ValueError,
+              "aift ct froc needs the list of candidates with --data, or a run on one with --run; "
+              "give one of the two.");
+  AIFT_EXPECT(a.run.empty() || a.predictions.empty(), ValueError,
+              "--run brings its predictions; leave --predictions out.");
+  fs::path data = a.data;
+  fs::path predictions = a.predictions;
+  std::optional<RoundRecord> round;
+  if (!a.run.empty()) {
+    data = read_run_config(fs::path(a.run) / "config.toml").data;
+    predictions = fs::path(a.run) / "predictions.csv";
+    round = last_trained(a.run);
+  }
+  std::vector<ct::Candidate> list = ct::read_candidates(data);
+  const std::vector<Scan> scans = read_scans(a.scans);
+  std::string hit = "as the list of candidates says";
+  if (a.hit_mm) {
+    relabel(list, scans, data.parent_path(), *a.hit_mm);
+    hit = fmt::format("in a voxel of the embolus, or within {:g} mm of one", *a.hit_mm);
+  }
+  std::optional<std::map<std::string, double>> predicted;
+  if (!predictions.empty()) {
+    predicted = read_predictions(predictions, a.class_name,
+                                 round ? std::optional(round->round) : std::nullopt);
+  }
+  const DetectionTable table = detection_table(list, scans, data.parent_path(), predicted);
   const ct::Froc result = ct::froc(table.findings, table.emboli, a.replicates, a.seed);
   const ct::Estimate auc =
       ct::candidate_auc(table.scores, table.positive, table.groups, a.replicates, a.seed);
@@ -333,6 +415,7 @@ void froc(const FrocArguments& a) {
   }
   print("mean of the seven", result.mean);
   if (!a.out.empty()) io::write_file_atomically(a.out, ct::froc_csv(result));
+  if (round) note_froc(a.run, round->labels, result, auc, hit);
 }
 
 void add_froc(CLI::App& ct_command) {
@@ -340,8 +423,12 @@ void add_froc(CLI::App& ct_command) {
   auto* command = ct_command.add_subcommand(
       "froc", "How many emboli are found at how many false marks per scan, with intervals");
   command->add_option("--data", a->data, "candidates.csv with labels and embolus_id")
-      ->required()
       ->type_name("CSV");
+  command
+      ->add_option("--run", a->run,
+                   "A run on such a list, in the place of --data and --predictions; the result is "
+                   "noted in its folder (froc.csv) and stands in its report")
+      ->type_name("DIR");
   command->add_option("--scans", a->scans, "All scans, CSV volume,truth,emboli[,split]")
       ->required()
       ->type_name("CSV");
@@ -350,6 +437,11 @@ void add_froc(CLI::App& ct_command) {
                    "predictions.csv of a run: its test scans count, scored by the last model; "
                    "without it all scans, scored by the generator")
       ->type_name("CSV");
+  command
+      ->add_option("--hit-mm", a->hit_mm,
+                   "Ask the truth volumes of the scans again: a candidate this near to an embolus "
+                   "hits it, 0: only within; without it the list's embolus_id counts")
+      ->type_name("MM");
   command->add_option("--class", a->class_name, "The class that is looked for")
       ->type_name("NAME")
       ->capture_default_str();
@@ -360,8 +452,7 @@ void add_froc(CLI::App& ct_command) {
   command->add_option("--seed", a->seed, "Of those draws")->type_name("N")->capture_default_str();
   command->footer(
       "Example:\n"
-      "  aift ct froc --data candidates.csv --scans ctpa/scans.csv --predictions "
-      "runs/pe/predictions.csv");
+      "  aift ct froc --run runs/pe --scans ctpa/scans.csv && aift report runs/pe --out pe.html");
   command->callback([a] { froc(*a); });
 }
 

@@ -3,12 +3,15 @@
 
 #include "src/app/ct_scans.hpp"
 
+#include <cmath>
 #include <set>
+#include <string_view>
 #include <system_error>
 
 #include <fmt/format.h>
 
 #include <aift/core/error.hpp>
+#include <aift/ct/read_volume.hpp>
 #include <aift/io/atomic_file.hpp>
 #include <aift/io/csv.hpp>
 #include <aift/io/numbers.hpp>
@@ -76,25 +79,99 @@ std::string synthetic_sentence(const std::vector<Scan>& scans) {
   return {};
 }
 
-std::map<std::string, double> read_predictions(const fs::path& file,
-                                               const std::string& class_name) {
+std::map<std::string, double> read_predictions(const fs::path& file, const std::string& class_name,
+                                               std::optional<index_t> round) {
   const io::CsvTable table = io::read_csv(file);
   const auto path = table.column("path");
   const auto split = table.column("split");
   const auto p = table.column("p:" + class_name);
-  AIFT_EXPECT(path && split && p, IoError,
-              "{} must have the columns path, split and p:{}, as predictions.csv of a run; it has "
-              "{}.",
-              file.string(), class_name, fmt::join(table.header, ", "));
+  const auto of_round = table.column("round");
+  AIFT_EXPECT(
+      path && split && p && (of_round || !round), IoError,
+      "{} must have the columns round, path, split and p:{}, as predictions.csv of a run; it "
+      "has {}.",
+      file.string(), class_name, fmt::join(table.header, ", "));
   std::map<std::string, double> out;
   for (const io::CsvRow& row : table.rows) {
     if (row.fields[*split] != "test") continue;
+    if (round && io::parse_integer(row.fields[*of_round]) != *round) continue;
     const auto value = io::parse_number(row.fields[*p]);
     AIFT_EXPECT(value, IoError, "{}, line {}: \"{}\" is no probability.", file.string(), row.line,
                 row.fields[*p]);
     out[row.fields[*path]] = *value;
   }
   return out;
+}
+
+void relabel(std::vector<ct::Candidate>& candidates, const std::vector<Scan>& scans,
+             const fs::path& folder, double hit_mm) {
+  const auto key = [](const fs::path& path) {
+    return fs::absolute(path).lexically_normal().string();
+  };
+  std::map<std::string, std::vector<std::size_t>> of_volume;
+  for (std::size_t i = 0; i < candidates.size(); ++i)
+    of_volume[key(folder / candidates[i].volume)].push_back(i);
+  for (const Scan& scan : scans) {
+    const auto mine = of_volume.find(key(scan.volume));
+    if (mine == of_volume.end()) continue;
+    std::vector<ct::Candidate> some;
+    for (const std::size_t i : mine->second)
+      some.push_back(candidates[i]);
+    if (scan.truth.empty()) {
+      AIFT_EXPECT(
+          scan.emboli == 0, IoError,
+          "{} has {} emboli and no truth in the table of scans; hits within {:g} mm need the "
+          "label volume.",
+          scan.name, scan.emboli, hit_mm);
+      for (ct::Candidate& c : some)
+        c.embolus_id.clear();
+    } else {
+      ct::label_candidates(some, ct::read_volume(scan.truth), hit_mm);
+    }
+    for (std::size_t k = 0; k < some.size(); ++k)
+      candidates[mine->second[k]] = std::move(some[k]);
+  }
+}
+
+void note_froc(const fs::path& run, index_t labels, const ct::Froc& froc, const ct::Estimate& auc,
+               const std::string& hit) {
+  static constexpr std::string_view kHeader =
+      "labels,scans,emboli,reachable,hit,measure,value,low,high";
+  const fs::path file = run / "froc.csv";
+  std::map<index_t, std::string> lines;  // by number of labels
+  std::error_code error;
+  if (fs::exists(file, error)) {
+    const io::CsvTable table = io::read_csv(file);
+    AIFT_EXPECT(fmt::format("{}", fmt::join(table.header, ",")) == kHeader, IoError,
+                "{} is not what aift ct froc --run writes; move it away.", file.string());
+    for (const io::CsvRow& row : table.rows) {
+      const auto count = io::parse_integer(row.fields[0]);
+      AIFT_EXPECT(count, IoError, "{}, line {}: labels must be a number; got \"{}\".",
+                  file.string(), row.line, row.fields[0]);
+      std::string& text = lines[*count];
+      for (std::size_t f = 0; f < row.fields.size(); ++f)
+        text += fmt::format("{}{}", f > 0 ? "," : "", io::csv_field(row.fields[f]));
+      text += '\n';
+    }
+  }
+  std::string& text = lines[labels];
+  text.clear();
+  const auto number = [](double value) {
+    return std::isfinite(value) ? io::shortest(value) : std::string();
+  };
+  const auto add = [&](const std::string& measure, const ct::Estimate& e) {
+    text +=
+        fmt::format("{},{},{},{},{},{},{},{},{}\n", labels, froc.scans, froc.emboli, froc.reachable,
+                    io::csv_field(hit), measure, number(e.value), number(e.low), number(e.high));
+  };
+  add("auc", auc);
+  for (std::size_t r = 0; r < ct::kFrocRates.size(); ++r)
+    add(io::shortest(ct::kFrocRates[r]), froc.at_rates[r]);
+  add("mean", froc.mean);
+  std::string all = std::string(kHeader) + "\n";
+  for (const auto& [count, some] : lines)
+    all += some;
+  io::write_file_atomically(file, all);
 }
 
 DetectionTable detection_table(const std::vector<ct::Candidate>& candidates,

@@ -33,9 +33,11 @@ struct Scan {
 /// What a SYNTHETIC file beside one of the scans, or in a folder above, says; empty: there is none.
 [[nodiscard]] std::string synthetic_sentence(const std::vector<Scan>& scans);
 
-/// Probability of a class for the test candidates of a run, by their path. throws IoError
-[[nodiscard]] std::map<std::string, double> read_predictions(const std::filesystem::path& file,
-                                                             const std::string& class_name);
+/// Probability of a class for the test candidates of a run, by their path. round  only those of this
+/// round's model. throws IoError
+[[nodiscard]] std::map<std::string, double> read_predictions(
+    const std::filesystem::path& file, const std::string& class_name,
+    std::optional<index_t> round = std::nullopt);
 
 /// Candidates as the metrics want them.
 struct DetectionTable {
@@ -45,6 +47,17 @@ struct DetectionTable {
   std::vector<std::uint8_t> positive;  ///< labelled as an embolus
   std::vector<index_t> groups;         ///< the scan
 };
+
+/// Labels candidates of the list anew by the truth of their scans, and says what a hit is.
+/// throws IoError: a scan with emboli without a truth, a truth that cannot be read
+void relabel(std::vector<ct::Candidate>& candidates, const std::vector<Scan>& scans,
+             const std::filesystem::path& folder, double hit_mm);
+
+/// Notes in froc.csv of a run's folder, which the report shows, what was found with so many labels; what
+/// was noted for as many labels before is replaced. `hit` says in words what counts as one.
+/// throws IoError
+void note_froc(const std::filesystem::path& run, index_t labels, const ct::Froc& froc,
+               const ct::Estimate& auc, const std::string& hit);
 
 /// predictions  given: those of the test scans (split `test`, or without splits those that have a
 ///              predicted candidate) count, and their candidates need a prediction each

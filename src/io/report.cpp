@@ -17,6 +17,7 @@ using namespace report;
 
 /// Everything about one run but its curve.
 void write_run(Page& page, const RunRecord& run, int level) {
+  write_detection(page, run, level);
   write_mistakes(page, run, level);
   // The gallery decodes each image once and leaves behind what batches are compared by; it stands
   // after the batches on the page.

@@ -22,9 +22,10 @@ constexpr std::string_view kDashes[kStyles] = {"",    "9 5", "3 4",  "12 4 3 4",
 
 struct Frame {
   LabelAxis axis = LabelAxis::linear;
+  double least = 1;
   double x_low = 0, x_high = 1, y_low = 0, y_high = 1;  // x in the units of the axis
   [[nodiscard]] double place(double labels) const {
-    return axis == LabelAxis::log2 ? std::log2(std::max(1.0, labels)) : labels;
+    return axis == LabelAxis::log2 ? std::log2(std::max(least, labels)) : labels;
   }
   [[nodiscard]] double x(double labels) const {
     return kLeft + (place(labels) - x_low) / (x_high - x_low) * (kWidth - kLeft - kRight);
@@ -71,16 +72,16 @@ std::string dash(int style) {
   return pattern.empty() ? std::string() : fmt::format(" stroke-dasharray='{}'", pattern);
 }
 
-Frame frame_of(std::span<const CurveSeries> series, LabelAxis axis, double y_limit) {
+Frame frame_of(std::span<const CurveSeries> series, LabelAxis axis, const ChartText& text) {
   Frame frame;
   frame.axis = axis;
+  frame.least = text.least;
   double low = 1e300, high = -1e300, least = 1e300, most = 0;
   for (const CurveSeries& line : series) {
     for (const auto& point : line.points) {
       if (!std::isfinite(point.value)) continue;
-      const double half = std::isfinite(point.half) ? point.half : 0;
-      low = std::min(low, point.value - half);
-      high = std::max(high, point.value + half);
+      low = std::min(low, std::isfinite(point.low) ? point.low : point.value);
+      high = std::max(high, std::isfinite(point.high) ? point.high : point.value);
       least = std::min(least, point.labels);
       most = std::max(most, point.labels);
     }
@@ -96,14 +97,14 @@ Frame frame_of(std::span<const CurveSeries> series, LabelAxis axis, double y_lim
     frame.x_high = most > 0 ? most * 1.02 : 1;
   }
   frame.y_low = std::max(0.0, std::floor(low * 20 - 1e-9) / 20);
-  frame.y_high = std::min(y_limit, std::ceil(high * 20 + 1e-9) / 20);
+  frame.y_high = std::min(text.y_limit, std::ceil(high * 20 + 1e-9) / 20);
   if (frame.y_high - frame.y_low < 0.1) frame.y_low = std::max(0.0, frame.y_high - 0.1);
   if (frame.y_high <= frame.y_low) frame.y_high = frame.y_low + 0.1;
   return frame;
 }
 
 /// Grid, ticks and names of the axes.
-void draw_axes(std::string& out, const Frame& frame, const std::string& value_name) {
+void draw_axes(std::string& out, const Frame& frame, const ChartText& text) {
   auto put = std::back_inserter(out);
   const double x_end = kWidth - kRight, y_end = kHeight - kBottom;
   out += "<g class='grid'>";
@@ -121,31 +122,33 @@ void draw_axes(std::string& out, const Frame& frame, const std::string& value_na
     ticks = round_ticks(0, frame.x_high, 6);
   }
   for (const double tick : ticks) {
-    if (tick != std::floor(tick)) continue;
+    if (frame.axis == LabelAxis::linear && tick != std::floor(tick)) continue;
     fmt::format_to(put,
                    "<path d='M{0:.1f} {1:.1f}v6' class='tick'/><text x='{0:.1f}' y='{2:.1f}' "
-                   "class='xt'>{3:.0f}</text>",
-                   frame.x(tick), y_end, y_end + 25, tick);
+                   "class='xt'>{3}{4:.0f}</text>",
+                   frame.x(tick), y_end, y_end + 25, tick > 0 && tick < 1 ? "1/" : "",
+                   tick > 0 && tick < 1 ? 1 / tick : tick);
   }
   fmt::format_to(
       put,
       "<path d='M{:.1f} {:.1f}H{:.1f}' class='axis'/>"
-      "<text x='{:.1f}' y='{:.1f}' class='xt name'>images labelled{}</text>"
+      "<text x='{:.1f}' y='{:.1f}' class='xt name'>{}{}</text>"
       "<text transform='translate(20 {:.1f}) rotate(-90)' class='xt name value'>{}</text></g>",
-      kLeft, y_end, x_end, (kLeft + x_end) / 2, kHeight - 8,
+      kLeft, y_end, x_end, (kLeft + x_end) / 2, kHeight - 8, escape(text.across_name),
       frame.axis == LabelAxis::log2 ? ", each step doubles" : "", (kTop + y_end) / 2,
-      escape(value_name));
+      escape(text.value_name));
 }
 
 /// The band of the intervals, where there are any.
 std::string band(const Frame& frame, const CurveSeries& line) {
   std::string upper, lower;
   for (const auto& point : line.points) {
-    if (!std::isfinite(point.value) || !std::isfinite(point.half)) continue;
+    if (!std::isfinite(point.value) || !std::isfinite(point.low) || !std::isfinite(point.high)) {
+      continue;
+    }
     const double x = frame.x(point.labels);
-    upper += fmt::format("{}{:.1f} {:.1f}", upper.empty() ? 'M' : 'L', x,
-                         frame.y(point.value + point.half));
-    lower = fmt::format("L{:.1f} {:.1f}", x, frame.y(point.value - point.half)) + lower;
+    upper += fmt::format("{}{:.1f} {:.1f}", upper.empty() ? 'M' : 'L', x, frame.y(point.high));
+    lower = fmt::format("L{:.1f} {:.1f}", x, frame.y(point.low)) + lower;
   }
   return upper.empty() ? std::string()
                        : fmt::format("<path class='band' d='{}{}z'/>", upper, lower);
@@ -179,13 +182,13 @@ std::string legend_svg(int style) {
 
 std::string learning_curve_svg(std::span<const CurveSeries> series, LabelAxis axis,
                                const ChartText& text) {
-  const Frame frame = frame_of(series, axis, text.y_limit);
+  const Frame frame = frame_of(series, axis, text);
   if (frame.y_high < frame.y_low) return {};
   std::string out;
   auto put = std::back_inserter(out);
   fmt::format_to(put, "<svg class='curve' viewBox='0 0 {:.0f} {:.0f}' role='img' aria-label='{}'>",
                  kWidth, kHeight, escape(text.alternative));
-  draw_axes(out, frame, text.value_name);
+  draw_axes(out, frame, text);
   for (const CurveSeries& line : series) {
     std::string path, markers;
     for (const auto& point : line.points) {

@@ -13,12 +13,13 @@ namespace aift::io::report {
 /// Colours, markers and dashes there are; the ninth series looks like the first.
 inline constexpr int kStyles = 8;
 
-/// One line of a learning curve.
+/// One line of a chart.
 struct CurveSeries {
   struct Point {
-    double labels = 0;
+    double labels = 0;                                       ///< or what else lies across
     double value = 0;                                        ///< not finite: left out
-    double half = std::numeric_limits<double>::quiet_NaN();  ///< half of the interval; NaN: none
+    double low = std::numeric_limits<double>::quiet_NaN();   ///< of the interval; NaN: none
+    double high = std::numeric_limits<double>::quiet_NaN();  ///< of the interval; NaN: none
     std::string hint;                                        ///< shown when the pointer rests on it
   };
   std::string name;
@@ -35,10 +36,13 @@ struct ChartText {
   std::string value_name;   ///< beside the vertical axis
   std::string alternative;  ///< in the place of the picture, for a screen reader
   double y_limit = 1;       ///< no value can be above; infinity: no limit
+  std::string across_name = "images labelled";  ///< below the horizontal axis
+  double least = 1;  ///< where an axis of doublings begins at the earliest
 };
 
-/// Inline SVG of value over labels: axes with round ticks, grid lines, bands of intervals, markers
-/// with titles. Colours come from the CSS classes s0 ... s7. Empty when there is no finite point.
+/// Inline SVG of value over labels, or what else lies across: axes with round ticks, grid lines, bands of
+/// intervals, markers with titles. Colours come from the CSS classes s0 ... s7. Empty when there is no
+/// finite point.
 [[nodiscard]] std::string learning_curve_svg(std::span<const CurveSeries> series, LabelAxis axis,
                                              const ChartText& text);
 

@@ -111,7 +111,7 @@ CurveSeries single(const Page& page, const RunRecord& run, Metric metric, int st
   CurveSeries line{page.names.run(run), style, thin, {}};
   for (const Round& round : run.rounds) {
     if (round.metrics)
-      line.points.push_back({static_cast<double>(round.labels), value_of(round, metric), kNan,
+      line.points.push_back({static_cast<double>(round.labels), value_of(round, metric), kNan, kNan,
                              hint(page, run, round)});
   }
   return line;
@@ -131,7 +131,8 @@ CurveSeries mean_curve(const Page& page, const RunGroup& group, Metric metric, i
   for (const auto& [labels, list] : values) {
     if (list.size() != group.runs.size()) continue;  // not all got there
     const Estimate value = estimate(list);
-    mean.points.push_back({static_cast<double>(labels), value.mean, value.half,
+    mean.points.push_back({static_cast<double>(labels), value.mean, value.mean - value.half,
+                           value.mean + value.half,
                            fmt::format("{}: {} labels, {} {}", mean.name, labels,
                                        metric_name(metric), interval(value))});
   }

@@ -237,6 +237,8 @@ void write_head(Page& page) {
   page.out += "<nav aria-label='Contents'><a href='#curve'>Learning curve</a>";
   if (page.runs.size() == 1) {
     const RunRecord& run = page.runs.front();
+    if (!run.detections.empty())
+      page.put("<a href='#{}'>Detection</a>", page.anchor(run, "detection"));
     for (const auto& [id, text] :
          {std::pair("mistakes", "Suspected label errors"), std::pair("batches", "Batches"),
           std::pair("rounds", "What was asked"), std::pair("details", "Settings and times")}) {

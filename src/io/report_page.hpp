@@ -102,6 +102,7 @@ void write_summary(Page& page, const RunRecord& run);
 void write_comparison(Page& page, const std::vector<RunGroup>& groups);  ///< tables, several runs
 void write_curves(Page& page, const std::vector<RunGroup>& groups);
 void write_curve_table(Page& page, const RunRecord& run);
+void write_detection(Page& page, const RunRecord& run, int level);
 void write_gallery(Page& page, const RunRecord& run, int level);
 void write_batches(Page& page, const RunRecord& run, int level);
 void write_mistakes(Page& page, const RunRecord& run, int level);

@@ -193,6 +193,52 @@ void read_predictions(const std::filesystem::path& file, RunRecord& run) {
   }
 }
 
+// ------------------------------------------------------------------ froc.csv
+
+void read_detections(const std::filesystem::path& file, RunRecord& run) {
+  std::error_code error;
+  if (!std::filesystem::exists(file, error)) return;  // no candidates in volumes, or not asked for
+  const CsvTable table = read_csv(file);
+  try {
+    const auto at = [&](std::string_view name) { return table.column(name).value(); };
+    const std::size_t labels = at("labels"), scans = at("scans"), emboli = at("emboli"),
+                      reachable = at("reachable"), hit = at("hit"), measure = at("measure"),
+                      value = at("value"), low = at("low"), high = at("high");
+    for (const CsvRow& row : table.rows) {
+      const auto number = [&row](std::size_t column) {
+        const std::string& text = row.fields[column];
+        return text.empty() ? std::numeric_limits<double>::quiet_NaN() : std::stod(text);
+      };
+      const index_t count = std::stoll(row.fields[labels]);
+      if (run.detections.empty() || run.detections.back().labels != count) {
+        expect(run.detections.empty() || run.detections.back().labels < count);
+        RunRecord::Detection& one = run.detections.emplace_back();
+        one.labels = count;
+        one.scans = std::stoll(row.fields[scans]);
+        one.emboli = std::stoll(row.fields[emboli]);
+        one.reachable = std::stoll(row.fields[reachable]);
+        one.hit = row.fields[hit];
+      }
+      RunRecord::Detection& one = run.detections.back();
+      const RunRecord::Detection::Value found = {number(value), number(low), number(high)};
+      if (row.fields[measure] == "auc") {
+        one.auc = found;
+      } else if (row.fields[measure] == "mean") {
+        one.mean = found;
+      } else {
+        one.at.emplace_back(number(measure), found);
+        expect(one.at.back().first > 0);
+        expect(one.at.size() < 2 || one.at.back().first > one.at[one.at.size() - 2].first);
+      }
+    }
+  } catch (const std::exception&) {
+    throw IoError(
+        fmt::format("{} is not what aift ct froc --run wrote, or it was changed; remove it to have "
+                    "the report without it.",
+                    file.string()));
+  }
+}
+
 // ------------------------------------------------------------------ config.toml
 
 std::string plain(const toml::node& node) {
@@ -305,6 +351,7 @@ RunRecord read_run(const std::filesystem::path& folder) {
   run.synthetic = !run.synthetic_sentence.empty();
   read_config(folder / "config.toml", run);
   read_predictions(folder / "predictions.csv", run);
+  read_detections(folder / "froc.csv", run);
   return run;
 }
 

@@ -65,7 +65,20 @@ struct RunRecord {
     label_t label = kUnlabelled;
     std::vector<double> probabilities;  ///< [K]
   };
-  std::vector<Prediction> predictions;                  ///< empty: the run recorded none
+  std::vector<Prediction> predictions;  ///< empty: the run recorded none
+  /// What a detector with the run's model finds, as `aift ct froc --run` noted it for some number of
+  /// labels.
+  struct Detection {
+    struct Value {
+      double value, low, high;  ///< NaN: not defined
+    };
+    index_t labels = 0;
+    index_t scans = 0, emboli = 0, reachable = 0;
+    std::string hit;                           ///< what counts as a hit
+    Value auc, mean;                           ///< of the candidates; of the sensitivities
+    std::vector<std::pair<double, Value>> at;  ///< false positives per scan, sensitivity; rising
+  };
+  std::vector<Detection> detections;                    ///< by rising number of labels
   Facts environment;                                    ///< machine, build, threads
   std::vector<std::pair<std::string, Facts>> settings;  ///< tables of config.toml
   std::filesystem::path data_root;                      ///< what the paths of picks are relative to

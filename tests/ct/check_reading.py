@@ -6,7 +6,7 @@ geometry (1e-6); and checks that files that are no CT volume are refused with th
     check_reading.py PROGRAM FOLDER
 
 FOLDER holds files for trying out readers (ct-io-fixtures). Needs numpy, pydicom with pylibjpeg and
-pylibjpeg-openjpeg, nibabel, SimpleITK (tests/ct/requirements.txt); prints SKIPPED without them.
+pylibjpeg-openjpeg, nibabel, SimpleITK (scripts/requirements.txt); prints SKIPPED without them.
 """
 import pathlib
 import subprocess
@@ -20,7 +20,7 @@ try:
     import SimpleITK as sitk
     import openjpeg  # noqa: F401  pydicom's JPEG 2000
 except ImportError as missing:
-    print(f"SKIPPED: {missing}; pip install -r tests/ct/requirements.txt")
+    print(f"SKIPPED: {missing}; scripts/bootstrap installs it")
     sys.exit(0)
 
 program, root = sys.argv[1], pathlib.Path(sys.argv[2])
