@@ -61,7 +61,24 @@ T95 = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.
        2.145, 2.131, 2.120, 2.110, 2.101, 2.093]
 
 
-def split_manifest(source: pathlib.Path, out: pathlib.Path, seed: int, pool: int, test: int) -> None:
+def cut_down(rows: list[dict[str, str]], wanted: int, whole_groups: bool, rng) -> list[dict[str, str]]:
+    rows = sorted(rows, key=lambda r: r["path"])
+    if not whole_groups:
+        return rng.sample(rows, min(wanted, len(rows)))
+    groups: dict[str, list[dict[str, str]]] = {}
+    for row in rows:
+        groups.setdefault(row["group"], []).append(row)
+    names = sorted(groups)
+    rng.shuffle(names)
+    kept: list[dict[str, str]] = []
+    for name in names:
+        if len(kept) + len(groups[name]) <= wanted:
+            kept += groups[name]
+    return kept
+
+
+def split_manifest(source: pathlib.Path, out: pathlib.Path, seed: int, pool: int, test: int,
+                   whole_groups: bool) -> None:
     """Whole groups to one side or the other; then both sides cut down at random."""
     with source.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -77,8 +94,7 @@ def split_manifest(source: pathlib.Path, out: pathlib.Path, seed: int, pool: int
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["path", "label", "group", "split"])
         for side, wanted in (("pool", pool), ("test", test)):
-            members = sorted(sides[side], key=lambda r: r["path"])
-            for row in rng.sample(members, min(wanted, len(members))):
+            for row in cut_down(sides[side], wanted, whole_groups, rng):
                 path = (source.parent / row["path"]).resolve()
                 writer.writerow([path, row["label"], row["group"], side])
 
@@ -262,6 +278,9 @@ def main() -> int:
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3, 4, 5])
     parser.add_argument("--pool", type=int, default=600)
     parser.add_argument("--test", type=int, default=500)
+    parser.add_argument("--whole-groups", action="store_true",
+                        help="cut pool and test set down by whole groups, so that neighbouring frames of "
+                             "a video stay together")
     parser.add_argument("--budget", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--views", type=int, default=4)
@@ -280,7 +299,8 @@ def main() -> int:
         for seed in arguments.seeds:
             manifest = arguments.out / f"seed{seed}" / "manifest.csv"
             if not manifest.is_file():
-                split_manifest(arguments.data, manifest, seed, arguments.pool, arguments.test)
+                split_manifest(arguments.data, manifest, seed, arguments.pool, arguments.test,
+                               arguments.whole_groups)
         with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
             # Seed by seed, so that an unfinished study still compares whole seeds.
             waiting = [pool.submit(run_one, arguments, name, seed)

@@ -66,9 +66,10 @@ void info(const InfoArguments& a) {
   if (fs::is_directory(path, error)) {
     const auto series = ct::list_series(path);
     for (std::size_t s = 0; s < series.size() && series.size() > 1; ++s) {
-      fmt::print("{:<12}{}: {} files, {}, {} x {} pixels, UID {}\n", "series", s + 1,
+      // its UID is an identifier and stays out
+      fmt::print("{:<12}{}: {} files, {}, {} x {} pixels\n", "series", s + 1,
                  series[s].slices, series[s].modality.empty() ? "no modality" : series[s].modality,
-                 series[s].columns, series[s].rows, series[s].uid);
+                 series[s].columns, series[s].rows);
     }
   }
   const ct::Volume volume = ct::read_volume(path, a.read);

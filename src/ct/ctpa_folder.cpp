@@ -4,6 +4,7 @@
 #include <mutex>
 #include <string>
 #include <system_error>
+#include <thread>
 
 #include <aift/core/error.hpp>
 #include <aift/core/rng.hpp>
@@ -60,6 +61,7 @@ CtpaResult write_ctpa(const fs::path& out, const CtpaOptions& options, Executor*
   std::vector<Done> done(static_cast<std::size_t>(options.scans));
   std::mutex mutex;
   index_t finished = 0;
+  const std::thread::id caller = std::this_thread::get_id();
   const auto one = [&](index_t n, int) {
     if (progress != nullptr) throw_if_cancelled(*progress);
     const std::string name = fmt::format("scan-{:03}", n + 1);
@@ -82,7 +84,8 @@ CtpaResult write_ctpa(const fs::path& out, const CtpaOptions& options, Executor*
     mine.look_alikes = std::move(scan.look_alikes);
     const std::lock_guard lock(mutex);
     ++finished;
-    if (progress != nullptr && executor == nullptr)
+    // it wants to be told from the thread that called
+    if (progress != nullptr && std::this_thread::get_id() == caller)
       progress->report("scans", finished, options.scans);
   };
   InlineExecutor here;

@@ -64,9 +64,10 @@ std::string joined(const Point& p) {
   return decimal(p[0]) + "\\" + decimal(p[1]) + "\\" + decimal(p[2]);
 }
 
-/// An identifier of our own, under the arc for numbers that were not handed out (2.25).
+/// An identifier of our own, under the arc of numbers below 2^128 that nobody hands out (2.25).
 std::string uid(std::uint64_t seed, std::uint64_t use) {
-  return fmt::format("2.25.{}{:020}", splitmix64(seed ^ splitmix64(use)) | 1,
+  constexpr std::uint64_t kDigits = 1'000'000'000'000'000'000;  // 18 and 20 of them stay below
+  return fmt::format("2.25.{}{:020}", 1 + splitmix64(seed ^ splitmix64(use)) % (kDigits - 1),
                      splitmix64(seed + 3 * use + 1));
 }
 

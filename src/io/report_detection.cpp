@@ -34,13 +34,18 @@ void write_detection(Page& page, const RunRecord& run, int level) {
   if (run.detections.empty()) return;
   page.heading(run, level, page.anchor(run, "detection"), "Detection (FROC)");
   const Detection& last = run.detections.back();
+  const index_t missed = last.emboli - last.reachable;
   page.put(
       "<p>Emboli found on the {} test scans, by how many false marks a reader is shown. Each of "
       "the "
-      "{} emboli counts once, further hits of it are no false marks, and {} of them have no "
-      "candidate: no network can find those. A hit: {}. In brackets, and as bands, 95 % intervals "
-      "over draws of whole scans.</p>",
-      last.scans, last.emboli, last.emboli - last.reachable, escape(last.hit));
+      "{} emboli counts once, and further hits of it are no false marks. {} A hit: {}. In "
+      "brackets, "
+      "and as bands, 95 % intervals over draws of whole scans.</p>",
+      last.scans, last.emboli,
+      missed == 0 ? std::string("All of them have a candidate.")
+                  : fmt::format("{} no candidate: no network can find those.",
+                                counted(missed, "of them has", "of them have")),
+      escape(last.hit));
   std::vector<CurveSeries> series;
   std::string alternative = "Sensitivity over false positives per scan.";
   for (const Detection& one : run.detections) {

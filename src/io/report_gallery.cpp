@@ -58,7 +58,7 @@ void show_pick(Page& page, const RunRecord& run, const Pick& pick, std::size_t r
   if (page.options.images) shown = page.pictures.of(run, pick);
 
   page.put("<li class='pick{}' data-label='{}' data-group='{}' data-agree='{}' data-rank='{}' ",
-           page.options.images ? "" : " bare", escape(label), escape(group), agreement(pick), rank);
+           card(page, run), escape(label), escape(group), agreement(pick), rank);
   page.put("data-score='{}'>", std::isfinite(pick.score) ? fmt::format("{:.6g}", pick.score) : "");
   if (!shown.whole.uri.empty()) {
     page.put("<img loading='lazy' class='whole' width='{}' height='{}' alt='{}' src='{}'>",

@@ -39,7 +39,7 @@ std::vector<const Prediction*> surely_wrong(const RunRecord& run, bool test) {
 
 void show(Page& page, const RunRecord& run, const Prediction& one) {
   const std::string name = page.names.image(one.candidate, one.path);
-  page.put("<li class='pick{}'>", page.options.images ? "" : " bare");
+  page.put("<li class='pick{}'>", card(page, run));
   if (page.options.images) {
     const Pictures::Set shown = page.pictures.whole(run, one.path);
     if (shown.whole.uri.empty()) {

@@ -146,6 +146,11 @@ std::string interval(const Estimate& value, bool with_sign) {
   return text;
 }
 
+std::string_view card(const Page& page, const RunRecord& run) {
+  if (!page.options.images) return " bare";
+  return run.volumes ? " sheet" : "";
+}
+
 std::string class_name(const RunRecord& run, label_t k) {
   return k < 0 ? "no label" : run.classes[static_cast<std::size_t>(k)];
 }

@@ -92,6 +92,8 @@ class Table {
 [[nodiscard]] std::string signed_share(double value);
 /// "0.871 ± 0.012", "0.871" without an interval, "n/a".
 [[nodiscard]] std::string interval(const Estimate& value, bool with_sign = false);
+/// Class of a pick's card beside "pick": without pictures, or with the planes of a volume.
+[[nodiscard]] std::string_view card(const Page& page, const RunRecord& run);
 [[nodiscard]] std::string class_name(const RunRecord& run, label_t k);
 [[nodiscard]] const RunRecord::Round* first_tested(const RunRecord& run);
 [[nodiscard]] const RunRecord::Round* last_tested(const RunRecord& run);

@@ -144,6 +144,11 @@ const Signature& Pictures::signature(const RunRecord& run, const std::string& pa
   return signatures_.at(run.data_root / path);
 }
 
+index_t Pictures::side(const RunRecord& run) const noexcept {
+  return run.volumes ? 4 * options_.thumbnail + 16
+                     : options_.thumbnail;  // four planes beside each other
+}
+
 Pictures::Set Pictures::whole(const RunRecord& run, const std::string& path) {
   Set set;
   if (made_ + 1 + reserved_ > options_.max_pictures) {
@@ -152,7 +157,7 @@ Pictures::Set Pictures::whole(const RunRecord& run, const std::string& path) {
   }
   const Image image = decode(run, path, set.missing);
   if (!set.missing.empty()) return set;
-  set.whole = picture(thumbnail(image.view(), options_.thumbnail).view(), {});
+  set.whole = picture(thumbnail(image.view(), side(run)).view(), {});
   ++shown_;
   return set;
 }
@@ -167,7 +172,7 @@ Pictures::Set Pictures::of(const RunRecord& run, const RunRecord::Pick& pick) {
   }
   const Image image = decode(run, pick.path, set.missing);
   if (!set.missing.empty()) return set;
-  set.whole = picture(thumbnail(image.view(), options_.thumbnail).view(), {});
+  set.whole = picture(thumbnail(image.view(), side(run)).view(), {});
   ++shown_;
   const index_t views = augmenter_ != nullptr ? pick.views : 0;
   if (views == 0) return set;

@@ -67,6 +67,8 @@ class Pictures {
   /// as the network saw it.
   std::filesystem::path file_of(const RunRecord& run, const std::string& path);
   Picture picture(const ImageView& image, std::string hint);
+  /// Longer side of the picture of a candidate, pixels.
+  [[nodiscard]] index_t side(const RunRecord& run) const noexcept;
 
   const ReportOptions& options_;
   std::unique_ptr<Augmenter> augmenter_;

@@ -90,7 +90,7 @@ summary:focus-visible,a:focus-visible,button:focus-visible,select:focus-visible,
 .facts dt{color:var(--soft);overflow-wrap:anywhere}.facts dd{margin:0;overflow-wrap:anywhere}
 .picks{list-style:none;margin:0;padding:0;display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,430px),1fr));gap:12px}
 .pick{content-visibility:auto;contain-intrinsic-size:auto 240px;border:1px solid var(--line);border-radius:10px;padding:12px;display:grid;grid-template-columns:96px 1fr;gap:4px 14px;align-content:start;min-width:0}
-.pick>.text{min-width:0}.pick.bare{grid-template-columns:1fr}
+.pick>.text{min-width:0}.pick.bare,.pick.sheet{grid-template-columns:1fr}.pick.sheet .whole{max-width:100%}
 .whole{display:block;border-radius:6px;max-width:96px;height:auto;background:var(--line)}
 .none{display:flex;align-items:center;justify-content:center;text-align:center;width:96px;min-height:72px;border:1px dashed var(--soft);border-radius:6px;color:var(--soft);font-size:12px;padding:4px}
 .path{font-weight:600;font-size:14px;overflow-wrap:anywhere;line-height:1.35}

@@ -18,7 +18,9 @@ struct ReportOptions {
   /// stay. Sentences that hold a name are withheld.
   bool pseudonyms = false;
   std::string title;       ///< heading; empty: made from the runs
-  index_t thumbnail = 96;  ///< longer side of the picture of a candidate, pixels, in [32, 512]
+  /// Longer side of the picture of a candidate, or of one plane of a candidate in a volume, pixels, in
+  /// [32, 512].
+  index_t thumbnail = 96;
   index_t view = 64;       ///< side of the picture of one augmented view, pixels, in [24, 512]
   /// Pictures in one file. Candidates come first; views that no longer fit go without, and a note
   /// says so. The foot of the page says how many bytes they came to.
