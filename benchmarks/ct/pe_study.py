@@ -141,9 +141,12 @@ def summarise(arguments) -> str:
                 continue  # the first batch is everybody's
             chosen = [found[name, s][which(found[name, s])] for s in seeds]
             mean = [f"{statistics.fmean(c[m] for c in chosen):.3f}" for m in ("auc", *rates, "mean")]
-            rows.append([f"all, {label}" if which is min else f"{name}, {label}", *mean])
+            gains = [found[name, s][max(found[name, s])]["mean"] -
+                     found["random", s][max(found["random", s])]["mean"] for s in seeds]
+            rows.append([f"all, {label}" if which is min else f"{name}, {label}", *mean,
+                         interval(gains) if which is max and name != "random" else ""])
     text += "\n" + table(["sensitivity at false positives per scan", "candidate AUC", "1/8", "1/4",
-                          "1/2", "1", "2", "4", "8", "mean"], rows)
+                          "1/2", "1", "2", "4", "8", "mean", "mean minus random [95 %]"], rows)
     text += f"\nMeans over the seeds {', '.join(map(str, seeds))}.\n"
     (arguments.out / "summary.md").write_text(text, encoding="utf-8")
     return text
