@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How far plain thresholds get on generated CT angiograms, as candidate generator and as classifier.
 
-    thresholds.py SCANS_CSV CANDIDATES_CSV [--candidates 40] [--hit-mm 2]
+    thresholds.py SCANS_CSV CANDIDATES_CSV [--most 40] [--hit-mm 2]
 
 Generator: within the lungs (air below -500 HU that does not reach the sides of a slice, closed by
 12 mm), pieces of voxels between 20 and 110 HU, the largest first, their centroids as candidates.

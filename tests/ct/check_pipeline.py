@@ -6,6 +6,7 @@
 
 Needs Python's own library. Without LibTorch in PROGRAM the run and its report are left out.
 """
+import ast
 import csv
 import pathlib
 import struct
@@ -40,7 +41,7 @@ def read_npy(file):
     """Shape and values of a float32 array."""
     data = file.read_bytes()
     size = struct.unpack("<H", data[8:10])[0]
-    header = eval(data[10:10 + size], {})  # a Python literal by the format's definition
+    header = ast.literal_eval(data[10:10 + size].decode().strip())
     assert header["descr"] == "<f4" and not header["fortran_order"]
     body = data[10 + size:]
     return header["shape"], struct.unpack(f"<{len(body) // 4}f", body)
