@@ -67,9 +67,9 @@ void info(const InfoArguments& a) {
     const auto series = ct::list_series(path);
     for (std::size_t s = 0; s < series.size() && series.size() > 1; ++s) {
       // its UID is an identifier and stays out
-      fmt::print("{:<12}{}: {} files, {}, {} x {} pixels\n", "series", s + 1,
-                 series[s].slices, series[s].modality.empty() ? "no modality" : series[s].modality,
-                 series[s].columns, series[s].rows);
+      fmt::print("{:<12}{}: {} files, {}, {} x {} pixels\n", "series", s + 1, series[s].slices,
+                 series[s].modality.empty() ? "no modality" : series[s].modality, series[s].columns,
+                 series[s].rows);
     }
   }
   const ct::Volume volume = ct::read_volume(path, a.read);
@@ -166,12 +166,23 @@ void candidates(const CandidatesArguments& a) {
   std::vector<ct::Candidate> all;
   index_t emboli = 0;
   index_t reached = 0;
+  std::vector<std::string> refused;
   for (std::size_t s = 0; s < scans.size(); ++s) {
     throw_if_cancelled(progress);
     progress.report("scans", static_cast<index_t>(s), static_cast<index_t>(scans.size()));
     const Scan& scan = scans[s];
     const auto began = std::chrono::steady_clock::now();
-    const ct::Volume volume = ct::read_volume(scan.volume, a.read);
+    ct::Volume volume;
+    try {
+      volume = ct::read_volume(scan.volume, a.read);
+    } catch (const IoError& error) {
+      if (scans.size() == 1) throw;
+      progress.clear();
+      progress.note(fmt::format("left out: {}", error.what()));
+      refused.push_back(scan.name);
+      emboli += scan.emboli;  // missed, whatever the reason
+      continue;
+    }
     const auto read = std::chrono::steady_clock::now();
     ct::GeneratorResult result = ct::find_candidates(volume, options, &executor);
     const auto found = std::chrono::steady_clock::now();
@@ -205,12 +216,17 @@ void candidates(const CandidatesArguments& a) {
   ct::write_candidates(a.out, all);
   const std::string synthetic = synthetic_sentence(scans);
   if (!synthetic.empty()) io::write_file_atomically(folder / "SYNTHETIC", synthetic + "\n");
-  fmt::print("{} candidates of {} scans in {}.\n", all.size(), scans.size(), a.out);
+  fmt::print("{} candidates of {} scans in {}.\n", all.size(), scans.size() - refused.size(),
+             a.out);
   if (emboli > 0) {
     fmt::print("sensitivity {:.3f} ({} of {} emboli within {:g} mm), {:.1f} candidates per scan\n",
                static_cast<double>(reached) / static_cast<double>(emboli), reached, emboli,
                a.hit_mm, static_cast<double>(all.size()) / static_cast<double>(scans.size()));
   }
+  AIFT_EXPECT(
+      refused.empty(), IoError,
+      "{} of {} scans could not be read (the reasons are above) and are not in the list: {}.",
+      refused.size(), scans.size(), fmt::join(refused, ", "));
 }
 
 void add_candidates(CLI::App& ct_command) {

@@ -92,6 +92,12 @@ with tempfile.TemporaryDirectory() as folder:
     whole = next((out / "scans" / "nifti").glob("*.nii.gz")).read_bytes()
     cut.write_bytes(whole[:len(whole) // 3])
     aift("ct", "candidates", cut, "--out", out / "none.csv", status=2, says=["cut.nii.gz"])
+    check(not (out / "none.csv").exists(), "a list without a scan was written")
+    good = out / "scans" / "nifti" / "scan-001.nii.gz"
+    aift("ct", "candidates", cut, good, "--out", out / "some.csv", status=2,
+         says=["left out: ", "cut.nii.gz is cut short", "1 of 2 scans could not be read"])
+    check({row["volume"] for row in rows_of(out / "some.csv")} == {"scans/nifti/scan-001.nii.gz"},
+          "beside a scan that cannot be read the other one is not in the list")
     aift("ct", "froc", "--data", data, "--run", out, "--scans", scans, status=2, says=["give one of the two"])
     aift("ct", "froc", "--run", out, "--scans", scans, status=2, says=["config.toml"])
     aift("ct", "froc", "--data", data, "--scans", scans, "--hit-mm", -1, status=2, says=["-1"])
