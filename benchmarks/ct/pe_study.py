@@ -13,26 +13,17 @@ Finished runs are not repeated, interrupted ones go on; with --summary nothing i
 froc.csv and summary.md into --out. Needs nothing but Python's own library.
 """
 import argparse
-import concurrent.futures
 import csv
 import pathlib
 import random
 import statistics
-import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "study"))
-from compare_selectors import area, interval, labels_to_reach, read_curve, table  # noqa: E402
+from compare_selectors import (area, call, interval, labels_to_reach, read_curve,  # noqa: E402
+                               run_all, table)
 
 SELECTORS = {"aift": ["--set", "alpha=1"], "margin": ["--set", "alpha=1"], "random": []}
-
-
-def call(arguments, *command: str, log: pathlib.Path) -> None:
-    with log.open("a", encoding="utf-8") as file:
-        done = subprocess.run([str(arguments.program), *command], stdout=file,
-                              stderr=subprocess.STDOUT, check=False)
-    if done.returncode != 0:
-        raise RuntimeError(f"aift {' '.join(command)}: exit {done.returncode}, see {log}")
 
 
 def rows_of(file: pathlib.Path) -> list[dict[str, str]]:
@@ -86,21 +77,21 @@ def run_one(arguments, selector: str, seed: int) -> str:
         return f"{folder}: finished before"
     folder.parent.mkdir(parents=True, exist_ok=True)
     log = folder.with_suffix(".log")
-    froc = ["ct", "froc", "--run", str(folder), "--hit-mm", str(arguments.hit_mm), "--scans",
+    aift = str(arguments.program)
+    froc = [aift, "ct", "froc", "--run", str(folder), "--hit-mm", str(arguments.hit_mm), "--scans",
             str(arguments.out / "scans" / f"scans-{seed}.csv")]
     if not (folder / "state.json").is_file():
-        call(arguments, "run", "--data", str(arguments.out / f"candidates-{seed}.csv"), "--classes",
+        call([aift, "run", "--data", str(arguments.out / f"candidates-{seed}.csv"), "--classes",
              "other,embolus", "--model", arguments.model, "--weights", "imagenet", "--input-size",
              "64", "--selector", selector, *SELECTORS[selector], "--first", "random", "--views",
              str(arguments.views), "--test-views", "4", "--budget", str(arguments.budget),
              "--rounds", "1", "--seed", str(seed), "--threads", "1", "--train", "members=1",
              "--train", "steps=60", "--train", "batch=16", "--train", "guard=off", "--out",
-             str(folder), log=log)
+             str(folder)], log)
     if not detections(folder):
-        call(arguments, *froc, log=log)
-    call(arguments, "run", "--resume", "--rounds", str(arguments.rounds), "--out", str(folder),
-         log=log)
-    call(arguments, *froc, log=log)
+        call(froc, log)
+    call([aift, "run", "--resume", "--rounds", str(arguments.rounds), "--out", str(folder)], log)
+    call(froc, log)
     return f"{folder}: done"
 
 
@@ -171,26 +162,20 @@ def main() -> int:
     out = arguments.out
     out.mkdir(parents=True, exist_ok=True)
     failed = 0
+    aift = str(arguments.program)
     if not arguments.summary:
         if not (out / "scans" / "scans.csv").is_file():
-            call(arguments, "phantom", "ctpa", "--scans", str(arguments.scans), "--format", "nifti",
-                 "--seed", str(arguments.phantom_seed), "--out", str(out / "scans"),
-                 log=out / "scans.log")
+            call([aift, "phantom", "ctpa", "--scans", str(arguments.scans), "--format", "nifti",
+                 "--seed", str(arguments.phantom_seed), "--out", str(out / "scans")],
+                 out / "scans.log")
         if not (out / "candidates.csv").is_file():
-            call(arguments, "ct", "candidates", "--scans", str(out / "scans" / "scans.csv"),
-                 "--hit-mm", str(arguments.hit_mm), "--out", str(out / "candidates.csv"),
-                 log=out / "candidates.log")
+            call([aift, "ct", "candidates", "--scans", str(out / "scans" / "scans.csv"),
+                 "--hit-mm", str(arguments.hit_mm), "--out", str(out / "candidates.csv")],
+                 out / "candidates.log")
         for seed in arguments.seeds:
             split(arguments, seed)
-        with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-            waiting = [pool.submit(run_one, arguments, name, seed)
-                       for seed in arguments.seeds for name in SELECTORS]
-            for job in concurrent.futures.as_completed(waiting):
-                try:
-                    print(job.result(), flush=True)
-                except RuntimeError as error:
-                    failed += 1
-                    print(error, file=sys.stderr, flush=True)
+        failed = run_all(arguments.jobs, run_one,
+                         [(arguments, name, seed) for seed in arguments.seeds for name in SELECTORS])
     print(summarise(arguments))
     return 1 if failed else 0
 

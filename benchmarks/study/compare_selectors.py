@@ -128,6 +128,27 @@ def finished(arguments, name: str, seed: int) -> bool:
     return curve.is_file() and len(curve.read_text(encoding="utf-8").splitlines()) == rounds + 1
 
 
+def call(command: list[str], log: pathlib.Path) -> None:
+    """Runs a program, its output behind the log's; raises RuntimeError when it fails."""
+    with log.open("a", encoding="utf-8") as file:
+        done = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)}: exit {done.returncode}, see {log}")
+
+
+def run_all(jobs: int, work, tasks) -> int:
+    """work(*task) of all tasks, so many at a time; prints what each says. Returns how many failed."""
+    failed = 0
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        for job in concurrent.futures.as_completed([pool.submit(work, *task) for task in tasks]):
+            try:
+                print(job.result(), flush=True)
+            except RuntimeError as error:
+                failed += 1
+                print(error, file=sys.stderr, flush=True)
+    return failed
+
+
 def run_one(arguments, name: str, seed: int) -> str:
     folder = folder_of(arguments, name, seed)
     if (name, seed) in arguments.earlier or finished(arguments, name, seed):
@@ -149,11 +170,7 @@ def run_one(arguments, name: str, seed: int) -> str:
             command += ["--set", setting]
         command += options + arguments.extra
     folder.mkdir(parents=True, exist_ok=True)
-    log = folder.with_suffix(".log")
-    with log.open("a", encoding="utf-8") as file:
-        done = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False)
-    if done.returncode != 0:
-        raise RuntimeError(f"{folder}: exit {done.returncode}, see {log}")
+    call(command, folder.with_suffix(".log"))
     return f"{folder}: done"
 
 
@@ -301,16 +318,10 @@ def main() -> int:
             if not manifest.is_file():
                 split_manifest(arguments.data, manifest, seed, arguments.pool, arguments.test,
                                arguments.whole_groups)
-        with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-            # Seed by seed, so that an unfinished study still compares whole seeds.
-            waiting = [pool.submit(run_one, arguments, name, seed)
-                       for seed in arguments.seeds for name in [*arguments.rows, FULL]]
-            for job in concurrent.futures.as_completed(waiting):
-                try:
-                    print(job.result(), flush=True)
-                except RuntimeError as error:
-                    failed += 1
-                    print(error, file=sys.stderr, flush=True)
+        # Seed by seed, so that an unfinished study still compares whole seeds.
+        failed = run_all(arguments.jobs, run_one,
+                         [(arguments, name, seed) for seed in arguments.seeds
+                          for name in [*arguments.rows, FULL]])
     print(summarise(arguments))
     return 1 if failed else 0
 
