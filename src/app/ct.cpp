@@ -177,7 +177,6 @@ void candidates(const CandidatesArguments& a) {
       volume = ct::read_volume(scan.volume, a.read);
     } catch (const IoError& error) {
       if (scans.size() == 1) throw;
-      progress.clear();
       progress.note(fmt::format("left out: {}", error.what()));
       refused.push_back(scan.name);
       emboli += scan.emboli;  // missed, whatever the reason
@@ -213,6 +212,8 @@ void candidates(const CandidatesArguments& a) {
       all.push_back(std::move(c));
     }
   }
+  AIFT_EXPECT(refused.size() < scans.size(), IoError,
+              "None of the {} scans could be read; the reasons are above.", scans.size());
   ct::write_candidates(a.out, all);
   const std::string synthetic = synthetic_sentence(scans);
   if (!synthetic.empty()) io::write_file_atomically(folder / "SYNTHETIC", synthetic + "\n");
@@ -303,8 +304,10 @@ void write_patches(const fs::path& file, const ct::VolumeSource& source,
 void patches(const PatchesArguments& a) {
   AIFT_EXPECT(!a.out.empty() || !a.npy.empty(), ValueError,
               "aift ct patches needs a file to write: --out for a picture, --npy for the numbers.");
-  AIFT_EXPECT(a.patches >= 1 && a.rows >= 1, ValueError,
-              "--patches and --rows must be at least 1; got {} and {}.", a.patches, a.rows);
+  AIFT_EXPECT(a.patches >= 1 && a.patches <= 1000 && a.pixels <= 1024, ValueError,
+              "--patches must lie in [1, 1000] and --size be at most 1024; got {} and {}.",
+              a.patches, a.pixels);
+  AIFT_EXPECT(a.rows >= 1, ValueError, "--rows must be at least 1; got {}.", a.rows);
   const io::Dataset data = io::read_dataset(a.data, {.require_trainable = false});
   std::vector<CandidateRef> chosen;
   for (index_t i = 0; i < data.size(); ++i) {
@@ -405,19 +408,13 @@ void froc(const FrocArguments& a) {
     predictions = fs::path(a.run) / "predictions.csv";
     round = last_trained(a.run);
   }
-  std::vector<ct::Candidate> list = ct::read_candidates(data);
-  const std::vector<Scan> scans = read_scans(a.scans);
-  std::string hit = "as the list of candidates says";
-  if (a.hit_mm) {
-    relabel(list, scans, data.parent_path(), *a.hit_mm);
-    hit = fmt::format("in a voxel of the embolus, or within {:g} mm of one", *a.hit_mm);
-  }
   std::optional<std::map<std::string, double>> predicted;
   if (!predictions.empty()) {
     predicted = read_predictions(predictions, a.class_name,
                                  round ? std::optional(round->round) : std::nullopt);
   }
-  const DetectionTable table = detection_table(list, scans, data.parent_path(), predicted);
+  const DetectionTable table = detection_table(ct::read_candidates(data), read_scans(a.scans),
+                                               data.parent_path(), predicted, a.hit_mm);
   const ct::Froc result = ct::froc(table.findings, table.emboli, a.replicates, a.seed);
   const ct::Estimate auc =
       ct::candidate_auc(table.scores, table.positive, table.groups, a.replicates, a.seed);
@@ -432,7 +429,12 @@ void froc(const FrocArguments& a) {
   }
   print("mean of the seven", result.mean);
   if (!a.out.empty()) io::write_file_atomically(a.out, ct::froc_csv(result));
-  if (round) note_froc(a.run, round->labels, result, auc, hit);
+  if (round) {
+    const std::string hit =
+        a.hit_mm ? fmt::format("in a voxel of the embolus, or within {:g} mm of one", *a.hit_mm)
+                 : "as the list of candidates says";
+    note_froc(a.run, round->labels, result, auc, hit);
+  }
 }
 
 void add_froc(CLI::App& ct_command) {

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <set>
+#include <span>
 #include <string_view>
 #include <system_error>
 
@@ -88,9 +89,9 @@ std::map<std::string, double> read_predictions(const fs::path& file, const std::
   const auto of_round = table.column("round");
   AIFT_EXPECT(
       path && split && p && (of_round || !round), IoError,
-      "{} must have the columns round, path, split and p:{}, as predictions.csv of a run; it "
-      "has {}.",
-      file.string(), class_name, fmt::join(table.header, ", "));
+      "{} must have the columns {}path, split and p:{}, as predictions.csv of a run; it has "
+      "{}.",
+      file.string(), round ? "round, " : "", class_name, fmt::join(table.header, ", "));
   std::map<std::string, double> out;
   for (const io::CsvRow& row : table.rows) {
     if (row.fields[*split] != "test") continue;
@@ -103,35 +104,24 @@ std::map<std::string, double> read_predictions(const fs::path& file, const std::
   return out;
 }
 
-void relabel(std::vector<ct::Candidate>& candidates, const std::vector<Scan>& scans,
-             const fs::path& folder, double hit_mm) {
-  const auto key = [](const fs::path& path) {
-    return fs::absolute(path).lexically_normal().string();
-  };
-  std::map<std::string, std::vector<std::size_t>> of_volume;
-  for (std::size_t i = 0; i < candidates.size(); ++i)
-    of_volume[key(folder / candidates[i].volume)].push_back(i);
-  for (const Scan& scan : scans) {
-    const auto mine = of_volume.find(key(scan.volume));
-    if (mine == of_volume.end()) continue;
-    std::vector<ct::Candidate> some;
-    for (const std::size_t i : mine->second)
-      some.push_back(candidates[i]);
-    if (scan.truth.empty()) {
-      AIFT_EXPECT(
-          scan.emboli == 0, IoError,
-          "{} has {} emboli and no truth in the table of scans; hits within {:g} mm need the "
-          "label volume.",
-          scan.name, scan.emboli, hit_mm);
-      for (ct::Candidate& c : some)
-        c.embolus_id.clear();
-    } else {
-      ct::label_candidates(some, ct::read_volume(scan.truth), hit_mm);
-    }
-    for (std::size_t k = 0; k < some.size(); ++k)
-      candidates[mine->second[k]] = std::move(some[k]);
+namespace {
+
+/// Which embolus of its scan each finding hits, by the label volume in place of the list.
+void ask_truth(const Scan& scan, index_t number, double hit_mm,
+               std::span<const ct::Point> positions, std::span<ct::Finding> findings) {
+  std::optional<ct::Volume> truth;
+  if (!scan.truth.empty()) truth = ct::read_volume(scan.truth);
+  AIFT_EXPECT(truth || scan.emboli == 0, IoError,
+              "{} has {} emboli and no truth in the table of scans; hits within {:g} mm need the "
+              "label volume.",
+              scan.name, scan.emboli, hit_mm);
+  for (std::size_t i = 0; i < findings.size(); ++i) {
+    if (findings[i].scan != number) continue;
+    findings[i].embolus = truth ? ct::embolus_at(*truth, positions[i], hit_mm) : -1;
   }
 }
+
+}  // namespace
 
 void note_froc(const fs::path& run, index_t labels, const ct::Froc& froc, const ct::Estimate& auc,
                const std::string& hit) {
@@ -176,7 +166,8 @@ void note_froc(const fs::path& run, index_t labels, const ct::Froc& froc, const 
 
 DetectionTable detection_table(const std::vector<ct::Candidate>& candidates,
                                const std::vector<Scan>& scans, const fs::path& folder,
-                               const std::optional<std::map<std::string, double>>& predictions) {
+                               const std::optional<std::map<std::string, double>>& predictions,
+                               std::optional<double> hit_mm) {
   const auto key = [](const fs::path& path) {
     return fs::absolute(path).lexically_normal().string();
   };
@@ -189,6 +180,7 @@ DetectionTable detection_table(const std::vector<ct::Candidate>& candidates,
   }
   DetectionTable out;
   std::map<std::string, index_t> numbers;
+  std::vector<const Scan*> counted;
   std::set<std::string> others;
   for (const Scan& scan : scans) {
     const std::string name = key(scan.volume);
@@ -200,7 +192,9 @@ DetectionTable detection_table(const std::vector<ct::Candidate>& candidates,
     }
     numbers.emplace(name, static_cast<index_t>(out.emboli.size()));
     out.emboli.push_back(scan.emboli);
+    counted.push_back(&scan);
   }
+  std::vector<ct::Point> positions;
   for (const ct::Candidate& c : candidates) {
     const std::string name = key(folder / c.volume);
     if (others.contains(name)) continue;
@@ -219,7 +213,7 @@ DetectionTable detection_table(const std::vector<ct::Candidate>& candidates,
                   c.volume, c.id);
       finding.score = at->second;
     }
-    if (!c.embolus_id.empty()) {
+    if (!hit_mm && !c.embolus_id.empty()) {
       const auto number = io::parse_integer(c.embolus_id);
       AIFT_EXPECT(number && *number >= 1, IoError,
                   "embolus_id must be a number from 1 on, or empty; candidate {} has \"{}\".", c.id,
@@ -227,6 +221,11 @@ DetectionTable detection_table(const std::vector<ct::Candidate>& candidates,
       finding.embolus = *number - 1;
     }
     out.findings.push_back(finding);
+    positions.push_back(c.position);
+  }
+  for (std::size_t s = 0; hit_mm && s < counted.size(); ++s)
+    ask_truth(*counted[s], static_cast<index_t>(s), *hit_mm, positions, out.findings);
+  for (const ct::Finding& finding : out.findings) {
     out.scores.push_back(finding.score);
     out.positive.push_back(finding.embolus >= 0 ? 1 : 0);
     out.groups.push_back(finding.scan);

@@ -48,11 +48,6 @@ struct DetectionTable {
   std::vector<index_t> groups;         ///< the scan
 };
 
-/// Labels candidates of the list anew by the truth of their scans, and says what a hit is.
-/// throws IoError: a scan with emboli without a truth, a truth that cannot be read
-void relabel(std::vector<ct::Candidate>& candidates, const std::vector<Scan>& scans,
-             const std::filesystem::path& folder, double hit_mm);
-
 /// Notes in froc.csv of a run's folder, which the report shows, what was found with so many labels; what
 /// was noted for as many labels before is replaced. `hit` says in words what counts as one.
 /// throws IoError
@@ -61,10 +56,14 @@ void note_froc(const std::filesystem::path& run, index_t labels, const ct::Froc&
 
 /// predictions  given: those of the test scans (split `test`, or without splits those that have a
 ///              predicted candidate) count, and their candidates need a prediction each
-/// throws       IoError: a candidate of an unknown volume, or without a prediction
+/// hit_mm       given: the label volumes of the scans that count say what is hit (embolus_at), not the
+///              list
+/// throws       IoError: a candidate of an unknown volume, or without a prediction; a truth that is
+///              needed and not there, or cannot be read. ValueError: hit_mm
 [[nodiscard]] DetectionTable detection_table(
     const std::vector<ct::Candidate>& candidates, const std::vector<Scan>& scans,
     const std::filesystem::path& folder,
-    const std::optional<std::map<std::string, double>>& predictions);
+    const std::optional<std::map<std::string, double>>& predictions,
+    std::optional<double> hit_mm = std::nullopt);
 
 }  // namespace aift::app

@@ -37,14 +37,40 @@ def rows_of(file):
         return list(csv.DictReader(text))
 
 
-def read_npy(file):
-    """Shape and values of a float32 array."""
+def read_npy(file, kind="f"):
+    """Shape and values of an array of float32 ("f") or int32 ("i")."""
     data = file.read_bytes()
     size = struct.unpack("<H", data[8:10])[0]
     header = ast.literal_eval(data[10:10 + size].decode().strip())
-    assert header["descr"] == "<f4" and not header["fortran_order"]
+    assert header["descr"] == f"<{kind}4" and not header["fortran_order"]
     body = data[10 + size:]
-    return header["shape"], struct.unpack(f"<{len(body) // 4}f", body)
+    return header["shape"], struct.unpack(f"<{len(body) // 4}{kind}", body)
+
+
+class Scan:
+    """HU at positions of a volume whose axes are those of the world, by what `aift ct info` says."""
+
+    def __init__(self, volume, folder):
+        facts = aift("ct", "info", volume, "--npy", folder / "v.npy")
+        facts = {line[:12].strip(): line[12:] for line in facts.splitlines()}
+        axes = [float(x) for a in "xyz" for x in facts[f"axis {a}"].split()]
+        assert axes == [1, 0, 0, 0, 1, 0, 0, 0, 1], axes
+        self.spacing = [float(x) for x in facts["spacing mm"].split()]
+        self.origin = [float(x) for x in facts["origin LPS"].split()]
+        (self.depth, self.rows, self.columns), self.voxels = read_npy(folder / "v.npy", "i")
+
+    def at(self, position):
+        index = [(p - o) / s for p, o, s in zip(position, self.origin, self.spacing)]
+        low = [int(i) for i in index]
+        hu = 0
+        for corner in range(8):
+            weight, cell = 1, [0, 0, 0]
+            for a in range(3):
+                part = index[a] - low[a]
+                cell[a] = low[a] + (corner >> a & 1)
+                weight *= part if corner >> a & 1 else 1 - part
+            hu += weight * self.voxels[(cell[2] * self.rows + cell[1]) * self.columns + cell[0]]
+        return hu
 
 
 def reachable(text):
@@ -71,10 +97,35 @@ with tempfile.TemporaryDirectory() as folder:
     check(min(values) >= 0 and 100 < max(values) <= 255, f"pixels lie in {min(values)}..{max(values)}")
     check((out / "p.png").read_bytes()[:4] == b"\x89PNG", "the sheet of patches is no PNG")
 
+    # a patch of one pixel is the scan at the candidate's place: levels -250 to 450 HU are 0 to 255
+    aift("ct", "patches", "--data", data, "--npy", out / "one.npy", "--patches", 1, "--size", 1)
+    shape, values = read_npy(out / "one.npy")
+    check(shape == (len(listed), 1, 2, 1, 1), f"patches of one pixel have the shape {shape}")
+    volumes = {row["volume"] for row in listed}
+    seen = {name: Scan(out / name, out) for name in volumes}
+    for i, row in enumerate(listed):
+        hu = seen[row["volume"]].at([float(row[a]) for a in "xyz"])
+        wanted = 255 * min(max((hu + 250) / 700, 0), 1)
+        check(max(abs(v - wanted) for v in values[2 * i:2 * i + 2]) < 0.05,
+              f"candidate {i}: {values[2 * i:2 * i + 2]} where the scan gives {wanted}")
+
     froc = ["ct", "froc", "--data", data, "--scans", scans, "--replicates", 50]
     hits = [reachable(aift(*froc, "--hit-mm", mm)) for mm in (0, 2, 5)]
     check(0 < hits[0] <= hits[1] <= hits[2], f"emboli hit within 0, 2, 5 mm: {hits}")
     check(reachable(aift(*froc)) == hits[1], "the list, labelled within 2 mm, does not count as 2 mm")
+
+    blank = out / "blank.csv"  # of no embolus; the truth has to say which is hit
+    with blank.open("w", newline="") as text:
+        writer = csv.DictWriter(text, listed[0])
+        writer.writeheader()
+        writer.writerows({**row, "embolus_id": ""} for row in listed)
+    asked = aift("ct", "froc", "--data", blank, *froc[4:], "--hit-mm", 2)
+    check(asked == aift(*froc), "the truth, asked again, says something else than the list")
+    aift("ct", "candidates", out / "no-1", out / "no-2", "--out", out / "none.csv", status=2,
+         says=["None of the 2 scans"])
+    check(not (out / "none.csv").exists(), "a list of no scan was written")
+    aift("ct", "patches", "--data", data, "--npy", out / "x.npy", "--patches", 10**11, status=2,
+         says=["[1, 1000]"])
 
     text = data.read_text()
     head, first, rest = text.split("\n", 2)
@@ -98,7 +149,8 @@ with tempfile.TemporaryDirectory() as folder:
          says=["left out: ", "cut.nii.gz is cut short", "1 of 2 scans could not be read"])
     check({row["volume"] for row in rows_of(out / "some.csv")} == {"scans/nifti/scan-001.nii.gz"},
           "beside a scan that cannot be read the other one is not in the list")
-    aift("ct", "froc", "--data", data, "--run", out, "--scans", scans, status=2, says=["give one of the two"])
+    aift("ct", "froc", "--data", data, "--run", out, "--scans", scans, status=2,
+         says=["give one of the two"])
     aift("ct", "froc", "--run", out, "--scans", scans, status=2, says=["config.toml"])
     aift("ct", "froc", "--data", data, "--scans", scans, "--hit-mm", -1, status=2, says=["-1"])
     aift("ct", "patches", "--data", data, status=2, says=["--out"])
@@ -111,6 +163,17 @@ with tempfile.TemporaryDirectory() as folder:
         aift("run", "--data", data, "--classes", "other,embolus", *small, "--rounds", 1, "--out", run)
         noted = ["ct", "froc", "--run", run, "--scans", scans, "--replicates", 50]
         printed = aift(*noted)
+        given = [*froc, "--predictions", run / "predictions.csv"]
+        check(printed == aift(*given), "--run counts otherwise than --data and --predictions")
+        kept = (run / "predictions.csv").read_text()
+        stale = []  # of a round that did not end: not the model that is told about
+        for row in rows_of(run / "predictions.csv"):
+            if row["split"] == "test":
+                stale.append(",".join({**row, "round": "7", "p:other": row["p:embolus"],
+                                       "p:embolus": row["p:other"]}.values()))
+        (run / "predictions.csv").write_text(kept + "\n".join(stale) + "\n")
+        check(printed == aift(*noted), "predictions of another round are counted")
+        (run / "predictions.csv").write_text(kept)
         aift("run", "--resume", "--rounds", 2, "--out", run)
         aift(*noted)
         aift(*noted, "--hit-mm", 2)  # takes the place of the one before
@@ -124,11 +187,13 @@ with tempfile.TemporaryDirectory() as folder:
             what = {"auc": "candidate AUC", "mean": "mean of the seven"}.get(
                 row["measure"], f"sensitivity at {row['measure']} FP per scan")
             check(f"{float(row['value']):.3f}" == shown[what], f"{what}: {row['value']}, {shown[what]}")
-        check(rows[9:] and rows[9]["hit"].startswith("in a voxel"), "the second call did not replace the first")
+        check(rows[9:] and rows[9]["hit"].startswith("in a voxel"),
+              "the second call did not replace the first")
         aift("report", run, "--out", out / "report.html")
         html = (out / "report.html").read_text()
-        for part in ("Detection (FROC)", "false positives per scan", "10 labels", "20 labels", "synthetic",
-                     "in a voxel of the embolus, or within 2 mm of one", "data:image/jpeg"):
+        for part in ("Detection (FROC)", "false positives per scan", "10 labels", "20 labels",
+                     "synthetic", "in a voxel of the embolus, or within 2 mm of one", "data:image/jpeg",
+                     "class='pick sheet'", "width='396'", ">1/8<", "class='band'"):
             check(part in html, f"the report does not say '{part}'")
         (run / "froc.csv").write_text("labels\n3\n")
         aift("report", run, "--out", out / "report.html", status=2, says=["froc.csv"])
