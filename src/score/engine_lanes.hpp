@@ -249,16 +249,32 @@ inline void centred_product(const typename S::Real* p, index_t m, index_t all_cl
       total[0] += block0;
       total[1] += block1;
     } else {
-      for (index_t k = 0; k < classes; ++k) {
-        const V pk = p[k];
-        const V vk = v[k];
-        const V ak = a[k];
-        const V bk = b[k];
-        V block = zero;
-        for (index_t j = first; j < last; ++j)
-          block = S::fma((p[j * classes + k] - pk) - ak, (v[j * classes + k] - vk) - bk, block);
-        total[k] += block;
-      }
+      // Two at a time: a chain of additions waits for itself.
+      index_t k = 0;
+      const auto walk = [&]<int kCount>(std::integral_constant<int, kCount>) {
+        V pk[kCount], vk[kCount], ak[kCount], bk[kCount], block[kCount];
+#pragma GCC unroll 2
+        for (int g = 0; g < kCount; ++g) {
+          pk[g] = p[k + g];
+          vk[g] = v[k + g];
+          ak[g] = a[k + g];
+          bk[g] = b[k + g];
+          block[g] = zero;
+        }
+        for (index_t j = first; j < last; ++j) {
+          const V* const x = p + j * classes + k;
+          const V* const y = v + j * classes + k;
+#pragma GCC unroll 2
+          for (int g = 0; g < kCount; ++g)
+            block[g] = S::fma((x[g] - pk[g]) - ak[g], (y[g] - vk[g]) - bk[g], block[g]);
+        }
+#pragma GCC unroll 2
+        for (int g = 0; g < kCount; ++g)
+          total[k + g] += block[g];
+      };
+      for (; k + 2 <= classes; k += 2)
+        walk(std::integral_constant<int, 2>{});
+      if (k < classes) walk(std::integral_constant<int, 1>{});
     }
   }
   if constexpr (kTwo != 0) {
@@ -723,6 +739,16 @@ inline void write_lanes(typename S::Real values, const index_t* index, int used,
     out[index[lane]] = static_cast<double>(lanes[lane]);
 }
 
+/// Asks for the bytes of the next group while this one is worked on: a CPU does not foresee rows of a
+/// few hundred bytes. More than a burst of them would drive out what is being worked on.
+AIFT_MATH void ask_for(const std::byte* from, std::size_t bytes) {
+  constexpr std::size_t kBurst = 8192;
+  if (bytes > kBurst) return;
+  const auto first = reinterpret_cast<std::uintptr_t>(from);  // may lie behind the last row: no harm
+  for (std::size_t b = 0; b < bytes; b += 64)
+    __builtin_prefetch(reinterpret_cast<const void*>(first + b));
+}
+
 /// One group: `used` candidates with q patches each; `index` has kLanes entries, the last ones
 /// repeated. Returns whether all predictions are good.
 template <class S, int kTwo, bool kLogits>
@@ -741,12 +767,14 @@ inline bool score_group(const Job& job, const index_t* index, int used, index_t 
   sums.bad = zero < zero;
   sums.least = S::real(T{1});
   const std::size_t row_bytes = static_cast<std::size_t>(classes) * bytes_of(job.chunk.dtype);
+  const std::size_t lane_bytes = static_cast<std::size_t>(q) * row_bytes;
   const std::byte* from[kLanes];
   for (int lane = 0; lane < kLanes; ++lane) {
     from[lane] = static_cast<const std::byte*>(job.chunk.values) +
                  static_cast<std::size_t>(job.chunk.row_begin(index[lane])) * row_bytes;
   }
   stage_rows<S>(job.chunk.dtype, from, q * classes, s.stage);
+  if (job.chunk.offsets == nullptr) ask_for(from[kLanes - 1] + lane_bytes, kLanes * lane_bytes);
   if constexpr (kLogits) {
     if (m == q && score_wanted) {
       softmax_rows<S, kTwo, true, true>(q, classes, s, sums);
@@ -821,9 +849,9 @@ inline bool score_group(const Job& job, const index_t* index, int used, index_t 
   if (!score_wanted) return true;
 
   if (m < q) {  // the same once more for the kept patches alone
-    const std::size_t lane_bytes = static_cast<std::size_t>(m) * row_bytes;
+    const std::size_t kept_bytes = static_cast<std::size_t>(m) * row_bytes;
     for (int lane = 0; lane < used; ++lane) {
-      std::byte* to = s.rows + static_cast<std::size_t>(lane) * lane_bytes;
+      std::byte* to = s.rows + static_cast<std::size_t>(lane) * kept_bytes;
       if (q <= kMostNetwork) {
         copy_chosen(from[lane], s.chosen[lane], row_bytes, to);
       } else {
@@ -831,7 +859,7 @@ inline bool score_group(const Job& job, const index_t* index, int used, index_t 
       }
     }
     for (int lane = 0; lane < kLanes; ++lane)
-      from[lane] = s.rows + static_cast<std::size_t>(smaller(lane, used - 1)) * lane_bytes;
+      from[lane] = s.rows + static_cast<std::size_t>(smaller(lane, used - 1)) * kept_bytes;
     stage_rows<S>(job.chunk.dtype, from, m * classes, s.stage);
     if constexpr (kLogits) softmax_rows<S, kTwo, true, false>(m, classes, s, sums);
   }

@@ -49,16 +49,19 @@ AIFT_MATH typename L::Real log_polynomial(typename L::Real f, typename L::Real f
   return L::fma(f, odd, even);
 }
 
-/// k ln 2 + log1p(f + low), low far below f; sqrt(1/2) - 1 <= f <= sqrt(2) - 1.
-template <class L>
+/// k ln 2 + log1p(f + low), low far below f, without low where kWhole;
+/// sqrt(1/2) - 1 <= f <= sqrt(2) - 1.
+template <class L, bool kWhole>
 AIFT_MATH typename L::Real log_assemble(typename L::Real k, typename L::Real f,
                                         typename L::Real low) noexcept {
   using S = typename L::Scalar;
   const auto f2 = f * f;
   const auto tail = f2 * L::fma(f, log_polynomial<L>(f, f2, S{}), L::real(S{-0.5}));
-  const auto high = k * L::real(Format<S>::kLn2High);
-  const auto sum = high + f;
-  const auto rest = ((high - sum) + f) + low;  // what the sum lost; 0 when k is 0
+  // k times the high part of ln 2 is exact: it needs no rounding of its own.
+  const auto ln2_high = L::real(Format<S>::kLn2High);
+  const auto sum = L::fma(k, ln2_high, f);
+  auto rest = L::fma(k, ln2_high, -sum) + f;  // what the sum lost
+  if constexpr (!kWhole) rest = rest + low;
   return sum + (rest + L::fma(k, L::real(Format<S>::kLn2Low), tail));
 }
 
@@ -96,7 +99,7 @@ template <class L>
 AIFT_MATH typename L::Real log_normal_lane(typename L::Real x) noexcept {
   using S = typename L::Scalar;
   const auto split = detail::log_split<L>(x, L::real(detail::kLogOffset<S>));
-  return detail::log_assemble<L>(split.k, split.m - L::real(S{1}), L::real(S{0}));
+  return detail::log_assemble<L, true>(split.k, split.m - L::real(S{1}), L::real(S{0}));
 }
 
 /// Natural logarithm over a lane type, all of its range: log(0) = -inf, log(inf) = inf, NaN for
@@ -112,7 +115,7 @@ AIFT_MATH typename L::Real log_lane(typename L::Real x) noexcept {
   const auto offset =
       L::select(tiny, L::real(kOffset + S{2 + Format<S>::kFraction}), L::real(kOffset));
   const auto split = detail::log_split<L>(scaled, offset);
-  const auto y = detail::log_assemble<L>(split.k, split.m - L::real(S{1}), L::real(S{0}));
+  const auto y = detail::log_assemble<L, true>(split.k, split.m - L::real(S{1}), L::real(S{0}));
   const auto zero = L::real(S{0});
   const auto infinity = L::real(Limits::infinity());
   const auto above = L::select(L::less(x, infinity), y, infinity);
@@ -136,7 +139,7 @@ AIFT_MATH typename L::Real log1p_lane(typename L::Real r) noexcept {
   const auto m1 = split.m - one;
   const auto part = lost * shrink;
   const auto f = m1 + part;
-  return detail::log_assemble<L>(split.k, f, part - (f - m1));
+  return detail::log_assemble<L, false>(split.k, f, part - (f - m1));
 }
 
 /// Natural logarithm, the library's own: the same bits on every machine.
