@@ -103,6 +103,11 @@ void add_colonoscopy(CLI::App& phantom) {
   command->add_option("--frames", a->options.frames, "Frames per video")
       ->type_name("N")
       ->capture_default_str();
+  command
+      ->add_option("--sequence", a->options.sequence,
+                   "Frames in a row that show nearly the same; then the camera is elsewhere")
+      ->type_name("N")
+      ->capture_default_str();
   command->add_option("--size", a->options.size, "Height and width of a frame")
       ->type_name("PIXELS")
       ->capture_default_str();
@@ -116,7 +121,7 @@ void add_colonoscopy(CLI::App& phantom) {
       ->capture_default_str();
   command->footer(
       "Example:\n"
-      "  aift phantom colonoscopy --videos 40 --frames 30 --out colon/");
+      "  aift phantom colonoscopy --videos 120 --seed 1 --out colon/");
   command->callback([a] {
     ThreadExecutor executor(a->common.threads);
     a->options.seed = a->common.seed;

@@ -98,8 +98,8 @@ void veil(Film& film, const Veil& veil) {
       if (veil.residue > 0 && thick > 0) {
         Vec& pixel = film.at(x, y);
         const float bright = 0.45F + 1.2F * (pixel.x + pixel.y + pixel.z) / 3;
-        const float crumbs = 1 + 0.35F * noise(9.0F * p, veil.seed + 3);
-        pixel = mix(pixel, bright * crumbs * Vec{0.42F, 0.33F, 0.12F}, 0.9F * thick);
+        const float crumbs = 1 + 0.3F * rough(4.0F * p, veil.seed + 3);
+        pixel = mix(pixel, bright * crumbs * Vec{0.44F, 0.31F, 0.10F}, 0.85F * thick);
       }
     }
   }
@@ -157,7 +157,7 @@ Image take(const ColonScene& scene, const Camera& camera, const Exposure& exposu
   // The camera's automatic gain, by the brighter part of the field.
   const auto part = brightness.begin() + static_cast<std::ptrdiff_t>(brightness.size() * 4 / 5);
   std::nth_element(brightness.begin(), part, brightness.end());
-  const float gain = std::clamp(0.17F / std::max(*part, 1e-4F), 0.1F, 4.0F);
+  const float gain = exposure.gain * std::clamp(0.17F / std::max(*part, 1e-4F), 0.1F, 4.0F);
   for (Vec& pixel : film.pixels)
     pixel = gain * pixel;
 

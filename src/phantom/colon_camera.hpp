@@ -15,6 +15,7 @@ struct Exposure {
   index_t size = 192;
   float blur = 0;      // standard deviation in pixels, beside that of the optics
   Vec smear{0, 0, 0};  // motion in the picture during the exposure, pixels (x, y)
+  float gain = 1;      // beside that of the automatic exposure
   float noise = 0.01F;
   std::uint32_t seed = 0;
   Veil veil;

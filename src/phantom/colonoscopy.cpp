@@ -19,8 +19,7 @@ namespace aift::phantom {
 
 namespace {
 
-constexpr index_t kSequence = 10;    // frames that belong together
-constexpr float kLabelled = 0.006F;  // share of the field that makes a frame a polyp's
+constexpr float kLabelled = 0.01F;  // share of the field that makes a frame a polyp's
 constexpr float kTurn = 6.2831853F;
 
 /// Random numbers of one thing, taken one after another.
@@ -91,7 +90,7 @@ Colon draw_colon(Draws& draw, const Looks& looks) {
   c.blood = {0.5F * c.wall.x, 0.28F * c.wall.y, 0.3F * c.wall.z};
   c.vessels = draw.in(0.25F, 0.9F);
   c.mottling = draw.in(0.1F, 0.3F);
-  c.gloss = look(kGloss, 0.3F, 1.1F);
+  c.gloss = look(kGloss, 0.8F, 1.6F);
   c.light = look(kLight, 0.8F, 1.2F);
   c.sensor_noise = draw.in(0.006F, 0.025F);
   c.dark_corners = draw.in(0.1F, 0.6F);
@@ -108,13 +107,13 @@ Polyp draw_polyp(Draws& draw, const Colon& colon, float z) {
                           : PolypKind::pedunculated;
   p.z = z;
   p.angle = draw.in(0, kTurn);
-  p.size = draw.in(0.2F, 0.5F);
+  p.size = draw.in(0.22F, 0.5F);
   // Redder, paler or like the wall: colour alone does not tell.
   p.colour = colon.wall *
-             Vec{1 + 0.06F * draw.normal(), 1 + 0.10F * draw.normal(), 1 + 0.10F * draw.normal()};
+             Vec{1 + 0.06F * draw.normal(), 1 + 0.11F * draw.normal(), 1 + 0.11F * draw.normal()};
   p.colour = {std::clamp(p.colour.x, 0.5F, 1.1F), std::clamp(p.colour.y, 0.15F, 0.65F),
               std::clamp(p.colour.z, 0.1F, 0.6F)};
-  p.pits = draw.in(0.03F, 0.18F);
+  p.pits = draw.in(0.04F, 0.2F);
   p.seed = draw.bits();
   return p;
 }
@@ -189,6 +188,7 @@ struct Frame {
 void check(const ColonoscopyOptions& o) {
   AIFT_EXPECT(o.videos >= 1, ValueError, "videos must be at least 1; got {}.", o.videos);
   AIFT_EXPECT(o.frames >= 1, ValueError, "frames must be at least 1; got {}.", o.frames);
+  AIFT_EXPECT(o.sequence >= 1, ValueError, "sequence must be at least 1; got {}.", o.sequence);
   AIFT_EXPECT(o.size >= 32 && o.size <= 1024, ValueError, "size must be in [32, 1024]; got {}.",
               o.size);
   AIFT_EXPECT(o.positives >= 0 && o.positives <= 1, ValueError,
@@ -207,6 +207,7 @@ struct Sequence {
   index_t bad_first = 0, bad_last = 0;
   float residue = 0;
   Vec smear{};
+  float gain = 1;  // what the automatic exposure is off by
 };
 
 Sequence draw_sequence(const ColonoscopyOptions& options, const Looks& looks, index_t video,
@@ -214,12 +215,12 @@ Sequence draw_sequence(const ColonoscopyOptions& options, const Looks& looks, in
   Draws patient(KeyedRandom(options.seed, Purpose::scoring, 0, static_cast<std::uint64_t>(video)));
   const Colon colon = draw_colon(patient, looks);
   const auto id = static_cast<std::uint64_t>(video * 100'000 + number + 1);
-  Sequence best{colon, {}, Flight(patient), frames, Quality::clear, 0, 0, 0, {}};
+  Sequence best{colon, {}, Flight(patient), frames, Quality::clear, 0, 0, 0, {}, 1};
   float most = -1;
   // With a polyp: the first of some draws in which it is to be seen for most of the time.
   for (index_t attempt = 0; attempt < 12; ++attempt) {
     Draws draw(KeyedRandom(options.seed, Purpose::training, attempt, id));
-    Sequence s{colon, {}, Flight(draw), frames, Quality::clear, 0, 0, 0, {}};
+    Sequence s{colon, {}, Flight(draw), frames, Quality::clear, 0, 0, 0, {}, 1};
     s.flight.z = draw.in(0, 400);
     s.flight.step = draw.in(0.02F, 0.06F);
     // The camera looks at a place on the wall, polyp or not: brightness must not give it away.
@@ -229,6 +230,7 @@ Sequence draw_sequence(const ColonoscopyOptions& options, const Looks& looks, in
     s.flight.aim_z = s.polyp.z;
     s.flight.aim_angle = s.polyp.angle;
     s.flight.towards = draw.in(0.15F, 0.75F);
+    s.gain = draw.in(0.75F, 1.35F);
     if (draw.chance(options.uninformative)) {
       const float kind = draw.in(0, 1);
       s.bad = kind < 0.4F ? Quality::blurred : kind < 0.65F ? Quality::wall : Quality::residue;
@@ -276,7 +278,7 @@ ColonoscopyResult write_colonoscopy(const std::filesystem::path& out,
                                     Progress* progress) {
   check(options);
   const Folder folder(out);
-  const index_t per_video = (options.frames + kSequence - 1) / kSequence;
+  const index_t per_video = (options.frames + options.sequence - 1) / options.sequence;
   const index_t sequences = options.videos * per_video;
 
   // Which sequences pass a polyp: exactly the share of them, drawn over all videos.
@@ -302,8 +304,8 @@ ColonoscopyResult write_colonoscopy(const std::filesystem::path& out,
   };
   const auto make = [&](index_t sequence) {
     const index_t video = sequence / per_video, number = sequence % per_video;
-    const index_t first = number * kSequence;
-    const index_t count = std::min(kSequence, options.frames - first);
+    const index_t first = number * options.sequence;
+    const index_t count = std::min(options.sequence, options.frames - first);
     const Sequence s = draw_sequence(options, looks[static_cast<std::size_t>(video)], video, number,
                                      count, with_polyp[static_cast<std::size_t>(sequence)] != 0);
     const ColonScene scene(s.colon, s.polyp);
@@ -314,6 +316,7 @@ ColonoscopyResult write_colonoscopy(const std::filesystem::path& out,
           camera_at(scene, s.flight, frame, bad && s.bad == Quality::wall ? 1.0F : 0.0F);
       Exposure exposure;
       exposure.size = options.size;
+      exposure.gain = s.gain;
       exposure.noise = s.colon.sensor_noise;
       exposure.seed = hash(static_cast<std::int32_t>(video), static_cast<std::int32_t>(first + k),
                            0, s.colon.seed);

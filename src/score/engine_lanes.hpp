@@ -744,7 +744,8 @@ inline void write_lanes(typename S::Real values, const index_t* index, int used,
 AIFT_MATH void ask_for(const std::byte* from, std::size_t bytes) {
   constexpr std::size_t kBurst = 8192;
   if (bytes > kBurst) return;
-  const auto first = reinterpret_cast<std::uintptr_t>(from);  // may lie behind the last row: no harm
+  const auto first =
+      reinterpret_cast<std::uintptr_t>(from);  // may lie behind the last row: no harm
   for (std::size_t b = 0; b < bytes; b += 64)
     __builtin_prefetch(reinterpret_cast<const void*>(first + b));
 }

@@ -119,10 +119,11 @@ TEST_CASE("colonoscopy: the colour of a patient does not tell who has a polyp", 
   CHECK(off < 0.06);  // drawn independently, patients are 0.13 away from 0.5
 }
 
-TEST_CASE("colonoscopy: neighbouring frames are nearly the same", "[colonoscopy]") {
+TEST_CASE("colonoscopy: frames of a sequence are nearly the same", "[colonoscopy]") {
   const TempDir dir;
   phantom::ColonoscopyOptions options = small();
   options.videos = 4;
+  options.sequence = GENERATE(4, 10);  // 4: the last sequence of a video has two frames
   options.uninformative = 0;
   (void)phantom::write_colonoscopy(dir / "out", options);
   const auto paths = column_of(dir / "out", "path");
@@ -132,12 +133,15 @@ TEST_CASE("colonoscopy: neighbouring frames are nearly the same", "[colonoscopy]
   for (std::size_t i = 1; i < paths.size(); ++i) {
     const double d = test::difference(io::decode_image(dir / "out" / paths[i - 1]),
                                       io::decode_image(dir / "out" / paths[i]));
-    const bool same = videos[i - 1] == videos[i];
+    const auto sequence = [&](std::size_t frame) {
+      return static_cast<index_t>(frame % 10) / options.sequence;
+    };
+    const bool same = videos[i - 1] == videos[i] && sequence(i - 1) == sequence(i);
     (same ? near : far) += d;
     ++(same ? nears : fars);
   }
-  REQUIRE(nears == 36);
-  REQUIRE(fars == 3);
+  REQUIRE(nears == (options.sequence == 4 ? 28 : 36));
+  REQUIRE(fars == 39 - nears);
   CHECK(near / nears < 0.6 * far / fars);
 }
 
@@ -151,6 +155,7 @@ TEST_CASE("colonoscopy: what cannot be done is refused", "[colonoscopy]") {
   };
   CHECK_THAT(refused([](auto& o) { o.frames = 0; }), ContainsSubstring("0"));
   CHECK_THAT(refused([](auto& o) { o.videos = -1; }), ContainsSubstring("-1"));
+  CHECK_THAT(refused([](auto& o) { o.sequence = 0; }), ContainsSubstring("sequence"));
   CHECK_THAT(refused([](auto& o) { o.size = 8; }), ContainsSubstring("8"));
   CHECK_THAT(refused([](auto& o) { o.positives = 1.5; }), ContainsSubstring("1.5"));
   CHECK_FALSE(fs::exists(out / "manifest.csv"));

@@ -12,12 +12,13 @@ namespace aift::phantom {
 
 /// What `write_colonoscopy` makes.
 struct ColonoscopyOptions {
-  index_t videos = 40;     ///< patients, one video each, at least 1
-  index_t frames = 30;     ///< per video, at least 1
+  index_t videos = 60;     ///< patients, one video each, at least 1
+  index_t frames = 20;     ///< per video, at least 1
+  index_t sequence = 5;    ///< frames that belong together, at least 1
   index_t size = 192;      ///< height and width of a frame, in [32, 1024]
   double positives = 0.1;  ///< share of the sequences that pass a polyp, in [0, 1]
   double uninformative =
-      0.2;                 ///< share of the sequences with a stretch in which nothing can be seen
+      0.3;                 ///< share of the sequences with a stretch in which nothing can be seen
   std::uint64_t seed = 0;  ///< fixes every picture
 };
 
@@ -34,17 +35,18 @@ struct ColonoscopyResult {
 ///
 /// scene     the wall's distance from the centre line is 1, slightly three-cornered; half-moon folds
 ///           at irregular distances; blood vessels and mottling from gradient noise; polyps: sessile
-///           (a dome), flat (a low plate), pedunculated (a head on a stalk), of 0.2 to 0.5 in
+///           (a dome), flat (a low plate), pedunculated (a head on a stalk), of 0.22 to 0.5 in
 ///           half-width, whose colour is drawn around that of the wall, to either side. Per patient:
 ///           colour, folds, vessels, light, noise of the sensor, dark corners; colour and light are
 ///           spread evenly over their ranges among the patients with a polyp and among those
-///           without, so that they do not tell one from the other
-/// video     sequences of ten frames, in which the camera glides and turns by little from frame to
-///           frame and looks half towards a place on the wall; between sequences it is somewhere
-///           else. In a share `positives` of them a polyp is at that place
+///           without, so that they do not tell one from the other. Per sequence: what the automatic
+///           exposure is off by
+/// video     sequences of `sequence` frames, in which the camera glides and turns by little from
+///           frame to frame and looks half towards a place on the wall; between sequences it is
+///           somewhere else. In a share `positives` of them a polyp is at that place
 /// quality   clear; in stretches of two to five frames: `blurred` (motion), `wall` (too near to see
-///           anything), `residue` (fluid and bubbles over most of the field)
-/// label     `polyp` where at least 0.6 % of the field shows one, hidden by residue or not, else
+///           anything), `residue` (turbid fluid and bubbles over most of the field)
+/// label     `polyp` where at least 1 % of the field shows one, hidden by residue or not, else
 ///           `mucosa`
 /// out       folder that is missing or empty: videos/<video>/<frame>.jpg, manifest.csv
 ///           (path,label,group,quality,video,frame; the group is the patient), README.txt, SYNTHETIC
