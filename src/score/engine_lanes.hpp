@@ -55,6 +55,8 @@ struct Across {
   Comparator* comparators;
   std::int64_t* order;  // [kWindow]
   std::uint64_t chosen[S::kLanes];
+  std::uintptr_t ahead = 0;    // what of the next group is asked for next
+  std::size_t ahead_step = 0;  // bytes of a patch of all its lanes; 0: where it lies is not known
   index_t network_q = -1;
   index_t network_m = -1;
   int comparator_count = 0;
@@ -137,6 +139,16 @@ AIFT_MATH void walk_patches(index_t first, index_t last, const Body& body) {
     body(std::integral_constant<int, 1>{}, j);
 }
 
+/// Asks for so many patches of the next group while those of this one are worked on: a CPU does not
+/// foresee rows of a few hundred bytes. (Behind the last group nothing is there: no harm.)
+template <class S>
+AIFT_MATH void ask_ahead(Across<S>& s, int patches) {
+  const std::uintptr_t end = s.ahead + static_cast<std::size_t>(patches) * s.ahead_step;
+  for (std::uintptr_t at = s.ahead; at < end; at += 64)
+    __builtin_prefetch(reinterpret_cast<const void*>(at));
+  s.ahead = end;
+}
+
 /// add_tree over classes for each of several patches: partial[0] holds the sums.
 template <class V, int kPatches>
 AIFT_MATH void add_trees(V (*partial)[kPatches], index_t classes) {
@@ -167,6 +179,7 @@ inline void survey_rows(const typename S::Real* p, index_t q, index_t all_classe
       V block_a = zero;
       V block_b = zero;
       for (index_t j = first; j < last; ++j) {
+        ask_ahead(s, 1);
         const V x = p[2 * j];
         const V y = p[2 * j + 1];
         sums.bad |= ~(S::magnitude((x + y) - one) <= limit);
@@ -188,6 +201,7 @@ inline void survey_rows(const typename S::Real* p, index_t q, index_t all_classe
     for (index_t k = 0; k < classes; ++k)
       s.block_a[k] = zero;
     walk_patches(first, last, [&]<int kPatches>(std::integral_constant<int, kPatches>, index_t j) {
+      ask_ahead(s, kPatches);
       const V* const rows = p + j * classes;
       V partial[kAcrossClasses][kPatches];
       for (index_t k = 0; k < classes; ++k) {
@@ -320,6 +334,7 @@ inline void log_rows(const typename S::Real* p, index_t m, index_t all_classes,
         const V x = p[2 * j];
         const V y = p[2 * j + 1];
         if constexpr (kSurvey) {
+          ask_ahead(s, 1);
           sums.bad |= ~(S::magnitude((x + y) - S::real(T{1})) <= S::real(terms.tolerance));
           sums.least = S::min(sums.least, S::min(x, y));
           class_block0 += x;
@@ -365,6 +380,7 @@ inline void log_rows(const typename S::Real* p, index_t m, index_t all_classes,
     for (index_t k = 0; k < classes; ++k)
       block_a[k] = block_b[k] = block_total[k] = zero;
     walk_patches(first, last, [&]<int kPatches>(std::integral_constant<int, kPatches>, index_t j) {
+      if constexpr (kSurvey) ask_ahead(s, kPatches);
       const V* const rows = p + j * classes;
       V* const values = v + j * classes;
       V products[kAcrossClasses][kPatches];
@@ -442,6 +458,7 @@ inline void softmax_two(index_t q, Across<S>& s, Sums<S>& sums) {
     V b0 = zero;
     V b1 = zero;
     walk_patches(first, last, [&]<int kPatches>(std::integral_constant<int, kPatches>, index_t j) {
+      if constexpr (kSurvey) ask_ahead(s, kPatches);
       Mask second[kPatches];
       V other[kPatches];
       V r[kPatches];
@@ -523,6 +540,7 @@ inline void softmax_across(index_t q, index_t classes, Across<S>& s, Sums<S>& su
     V inverse[math::kPatchBlock];
     V entropy = zero;
     walk_patches(first, last, [&]<int kPatches>(std::integral_constant<int, kPatches>, index_t j) {
+      if constexpr (kSurvey) ask_ahead(s, kPatches);
       const V* const z = s.stage + j * classes;
       V* const p = s.p + j * classes;
       V* const w = s.v + j * classes;
@@ -739,17 +757,6 @@ inline void write_lanes(typename S::Real values, const index_t* index, int used,
     out[index[lane]] = static_cast<double>(lanes[lane]);
 }
 
-/// Asks for the bytes of the next group while this one is worked on: a CPU does not foresee rows of a
-/// few hundred bytes. More than a burst of them would drive out what is being worked on.
-AIFT_MATH void ask_for(const std::byte* from, std::size_t bytes) {
-  constexpr std::size_t kBurst = 8192;
-  if (bytes > kBurst) return;
-  const auto first =
-      reinterpret_cast<std::uintptr_t>(from);  // may lie behind the last row: no harm
-  for (std::size_t b = 0; b < bytes; b += 64)
-    __builtin_prefetch(reinterpret_cast<const void*>(first + b));
-}
-
 /// One group: `used` candidates with q patches each; `index` has kLanes entries, the last ones
 /// repeated. Returns whether all predictions are good.
 template <class S, int kTwo, bool kLogits>
@@ -775,7 +782,8 @@ inline bool score_group(const Job& job, const index_t* index, int used, index_t 
                  static_cast<std::size_t>(job.chunk.row_begin(index[lane])) * row_bytes;
   }
   stage_rows<S>(job.chunk.dtype, from, q * classes, s.stage);
-  if (job.chunk.offsets == nullptr) ask_for(from[kLanes - 1] + lane_bytes, kLanes * lane_bytes);
+  s.ahead = reinterpret_cast<std::uintptr_t>(from[kLanes - 1] + lane_bytes);
+  s.ahead_step = job.chunk.offsets == nullptr ? kLanes * row_bytes : 0;
   if constexpr (kLogits) {
     if (m == q && score_wanted) {
       softmax_rows<S, kTwo, true, true>(q, classes, s, sums);
