@@ -58,9 +58,8 @@ AIFT_MATH typename L::Real log_assemble(typename L::Real k, typename L::Real f,
   const auto f2 = f * f;
   const auto tail = f2 * L::fma(f, log_polynomial<L>(f, f2, S{}), L::real(S{-0.5}));
   // k times the high part of ln 2 is exact: it needs no rounding of its own.
-  const auto ln2_high = L::real(Format<S>::kLn2High);
-  const auto sum = L::fma(k, ln2_high, f);
-  auto rest = L::fma(k, ln2_high, -sum) + f;  // what the sum lost
+  const auto sum = L::fma(k, L::real(Format<S>::kLn2High), f);
+  auto rest = f - L::fma(k, L::real(-Format<S>::kLn2High), sum);  // what the sum lost
   if constexpr (!kWhole) rest = rest + low;
   return sum + (rest + L::fma(k, L::real(Format<S>::kLn2Low), tail));
 }
