@@ -278,7 +278,8 @@ ColonoscopyResult write_colonoscopy(const std::filesystem::path& out,
                                     Progress* progress) {
   check(options);
   const Folder folder(out);
-  const index_t per_video = (options.frames + options.sequence - 1) / options.sequence;
+  const index_t length = std::min(options.sequence, options.frames);
+  const index_t per_video = (options.frames + length - 1) / length;
   const index_t sequences = options.videos * per_video;
 
   // Which sequences pass a polyp: exactly the share of them, drawn over all videos.
@@ -304,8 +305,8 @@ ColonoscopyResult write_colonoscopy(const std::filesystem::path& out,
   };
   const auto make = [&](index_t sequence) {
     const index_t video = sequence / per_video, number = sequence % per_video;
-    const index_t first = number * options.sequence;
-    const index_t count = std::min(options.sequence, options.frames - first);
+    const index_t first = number * length;
+    const index_t count = std::min(length, options.frames - first);
     const Sequence s = draw_sequence(options, looks[static_cast<std::size_t>(video)], video, number,
                                      count, with_polyp[static_cast<std::size_t>(sequence)] != 0);
     const ColonScene scene(s.colon, s.polyp);
