@@ -129,14 +129,20 @@ struct Sums {
 /// do not wait for each other, and one visit to the running sums of a class for all of them.
 inline constexpr int kTogether = 4;
 
+/// body(count, i) for the numbers [first, last), kMany at a time, then one by one.
+template <int kMany, class Body>
+AIFT_MATH void walk(index_t first, index_t last, const Body& body) {
+  index_t i = first;
+  for (; i + kMany <= last; i += kMany)
+    body(std::integral_constant<int, kMany>{}, i);
+  for (; i < last; ++i)
+    body(std::integral_constant<int, 1>{}, i);
+}
+
 /// body(patches, j) for the patches [first, last), as many at a time as kTogether.
 template <class Body>
 AIFT_MATH void walk_patches(index_t first, index_t last, const Body& body) {
-  index_t j = first;
-  for (; j + kTogether <= last; j += kTogether)
-    body(std::integral_constant<int, kTogether>{}, j);
-  for (; j < last; ++j)
-    body(std::integral_constant<int, 1>{}, j);
+  walk<kTogether>(first, last, body);
 }
 
 /// Asks for so many patches of the next group while those of this one are worked on: a CPU does not
@@ -245,51 +251,28 @@ inline void centred_product(const typename S::Real* p, index_t m, index_t all_cl
   }
   for (index_t first = 0; first < m; first += math::kPatchBlock) {
     const index_t last = smaller(m, first + math::kPatchBlock);
-    if constexpr (kTwo != 0) {
-      const V p0 = p[0];
-      const V p1 = p[1];
-      const V v0 = v[0];
-      const V v1 = v[1];
-      const V a0 = a[0];
-      const V a1 = a[1];
-      const V b0 = b[0];
-      const V b1 = b[1];
-      V block0 = zero;
-      V block1 = zero;
-      for (index_t j = first; j < last; ++j) {
-        block0 = S::fma((p[2 * j] - p0) - a0, (v[2 * j] - v0) - b0, block0);
-        block1 = S::fma((p[2 * j + 1] - p1) - a1, (v[2 * j + 1] - v1) - b1, block1);
+    // Two classes at a time: a chain of additions waits for itself.
+    walk<2>(0, classes, [&]<int kCount>(std::integral_constant<int, kCount>, index_t k) {
+      V pk[kCount], vk[kCount], ak[kCount], bk[kCount], block[kCount];
+#pragma GCC unroll 2
+      for (int g = 0; g < kCount; ++g) {
+        pk[g] = p[k + g];
+        vk[g] = v[k + g];
+        ak[g] = a[k + g];
+        bk[g] = b[k + g];
+        block[g] = zero;
       }
-      total[0] += block0;
-      total[1] += block1;
-    } else {
-      // Two at a time: a chain of additions waits for itself.
-      index_t k = 0;
-      const auto walk = [&]<int kCount>(std::integral_constant<int, kCount>) {
-        V pk[kCount], vk[kCount], ak[kCount], bk[kCount], block[kCount];
-#pragma GCC unroll 2
-        for (int g = 0; g < kCount; ++g) {
-          pk[g] = p[k + g];
-          vk[g] = v[k + g];
-          ak[g] = a[k + g];
-          bk[g] = b[k + g];
-          block[g] = zero;
-        }
-        for (index_t j = first; j < last; ++j) {
-          const V* const x = p + j * classes + k;
-          const V* const y = v + j * classes + k;
-#pragma GCC unroll 2
-          for (int g = 0; g < kCount; ++g)
-            block[g] = S::fma((x[g] - pk[g]) - ak[g], (y[g] - vk[g]) - bk[g], block[g]);
-        }
+      for (index_t j = first; j < last; ++j) {
+        const V* const x = p + j * classes + k;
+        const V* const y = v + j * classes + k;
 #pragma GCC unroll 2
         for (int g = 0; g < kCount; ++g)
-          total[k + g] += block[g];
-      };
-      for (; k + 2 <= classes; k += 2)
-        walk(std::integral_constant<int, 2>{});
-      if (k < classes) walk(std::integral_constant<int, 1>{});
-    }
+          block[g] = S::fma((x[g] - pk[g]) - ak[g], (y[g] - vk[g]) - bk[g], block[g]);
+      }
+#pragma GCC unroll 2
+      for (int g = 0; g < kCount; ++g)
+        total[k + g] += block[g];
+    });
   }
   if constexpr (kTwo != 0) {
     sums.product = (total[0] + total[1]) + zero;
