@@ -10,8 +10,8 @@ deviation, smallest and largest.
     python3 benchmarks/phantom/hardness.py --program build/release/bin/aift --out build/hardness \
         --data build/colon1 build/colon2 --seeds 5 --input-size 96
 
-Options that are not known here go to `aift run`. Finished runs are not repeated. Needs nothing but
-Python's own library.
+Options that are not known here go to `aift run`; for other ones take another --out, since finished runs
+are not repeated and interrupted ones go on. Needs nothing but Python's own library.
 """
 import argparse
 import pathlib
@@ -19,7 +19,7 @@ import statistics
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "study"))
-from compare_selectors import call, read_curve, run_all  # noqa: E402
+from compare_selectors import aift_run, read_curve, rounds_done, run_all  # noqa: E402
 
 
 def folder_of(arguments, data: pathlib.Path, seed: int) -> pathlib.Path:
@@ -28,12 +28,11 @@ def folder_of(arguments, data: pathlib.Path, seed: int) -> pathlib.Path:
 
 def run_one(arguments, data: pathlib.Path, seed: int) -> str:
     folder = folder_of(arguments, data, seed)
-    if not (folder / "curve.csv").is_file():
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        call([str(arguments.program), "run", "--data", str(data / "manifest.csv"), "--out", str(folder),
-              "--selector", "random", "--first", "random", "--budget", str(arguments.labels),
-              "--rounds", "1", "--seed", str(seed), "--threads", "1"] + arguments.extra,
-             folder.with_suffix(".log"))
+    if rounds_done(folder) < 1:
+        aift_run(arguments.program, folder,
+                 ["--data", str(data / "manifest.csv"), "--selector", "random", "--first", "random",
+                  "--budget", str(arguments.labels), "--rounds", "1", "--seed", str(seed),
+                  "--threads", "1", *arguments.extra])
     return f"{folder.name}: {read_curve(folder)[0][1]:.3f}"
 
 
@@ -47,6 +46,8 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=5, help="runs per data set, seeds 1 to n (5)")
     parser.add_argument("--jobs", type=int, default=2, help="runs side by side (2)")
     arguments, arguments.extra = parser.parse_known_args()
+    if len({data.name for data in arguments.data}) < len(arguments.data):
+        parser.error("two folders of --data have the same name; runs are kept by name.")
     tasks = [(arguments, data, seed + 1) for data in arguments.data for seed in range(arguments.seeds)]
     if run_all(arguments.jobs, run_one, tasks) > 0:
         return 1

@@ -122,10 +122,13 @@ def folder_of(arguments, name: str, seed: int) -> pathlib.Path:
     return arguments.out / f"seed{seed}" / slug(name)
 
 
+def rounds_done(folder: pathlib.Path) -> int:
+    """Rounds of a run that are in its curve; 0 without one."""
+    return len(read_curve(folder)) if (folder / "curve.csv").is_file() else 0
+
+
 def finished(arguments, name: str, seed: int) -> bool:
-    curve = folder_of(arguments, name, seed) / "curve.csv"
-    rounds = 1 if name == FULL else arguments.rounds
-    return curve.is_file() and len(curve.read_text(encoding="utf-8").splitlines()) == rounds + 1
+    return rounds_done(folder_of(arguments, name, seed)) == (1 if name == FULL else arguments.rounds)
 
 
 def call(command: list[str], log: pathlib.Path) -> None:
@@ -134,6 +137,14 @@ def call(command: list[str], log: pathlib.Path) -> None:
         done = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)}: exit {done.returncode}, see {log}")
+
+
+def aift_run(program: pathlib.Path, folder: pathlib.Path, options: list[str]) -> None:
+    """`aift run` into the folder, or on from where an earlier call was interrupted; log beside it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    begun = (folder / "state.json").is_file()
+    call([str(program), "run", "--out", str(folder), *(["--resume"] if begun else options)],
+         folder.parent / f"{folder.name}.log")
 
 
 def run_all(jobs: int, work, tasks) -> int:
@@ -153,24 +164,18 @@ def run_one(arguments, name: str, seed: int) -> str:
     folder = folder_of(arguments, name, seed)
     if (name, seed) in arguments.earlier or finished(arguments, name, seed):
         return f"{folder}: finished before"
-    command = [str(arguments.program), "run", "--out", str(folder)]
-    if (folder / "state.json").is_file():
-        command.append("--resume")
-    else:
-        manifest = arguments.out / f"seed{seed}" / "manifest.csv"
-        selector, settings, options = ROWS["random" if name == FULL else name]
-        budget, rounds = arguments.budget, arguments.rounds
-        if name == FULL:
-            budget, rounds = pool_size(manifest), 1
-        command += ["--data", str(manifest), "--model", arguments.model, "--weights", "imagenet",
-                    "--selector", selector, "--first", "random", "--budget", str(budget),
-                    "--rounds", str(rounds), "--views", str(arguments.views),
-                    "--seed", str(seed), "--threads", str(arguments.threads)]
-        for setting in settings:
-            command += ["--set", setting]
-        command += options + arguments.extra
-    folder.mkdir(parents=True, exist_ok=True)
-    call(command, folder.with_suffix(".log"))
+    manifest = arguments.out / f"seed{seed}" / "manifest.csv"
+    selector, settings, options = ROWS["random" if name == FULL else name]
+    budget, rounds = arguments.budget, arguments.rounds
+    if name == FULL:
+        budget, rounds = pool_size(manifest), 1
+    command = ["--data", str(manifest), "--model", arguments.model, "--weights", "imagenet",
+               "--selector", selector, "--first", "random", "--budget", str(budget),
+               "--rounds", str(rounds), "--views", str(arguments.views),
+               "--seed", str(seed), "--threads", str(arguments.threads)]
+    for setting in settings:
+        command += ["--set", setting]
+    aift_run(arguments.program, folder, command + options + arguments.extra)
     return f"{folder}: done"
 
 
