@@ -22,7 +22,7 @@ void check(const CtpaOptions& o) {
     AIFT_EXPECT(value >= low && value <= high, ValueError, "{} must lie in [{:g}, {:g}]; got {:g}.",
                 what, low, high, value);
   };
-  AIFT_EXPECT(o.scans >= 1, ValueError, "There must be at least one scan; got {}.", o.scans);
+  within(static_cast<double>(o.scans), 1, 10'000, "The number of scans");
   within(static_cast<double>(o.size), 64, 1024, "The size of a slice");
   within(o.field_mm, 250, 500, "The field of view in mm");
   within(o.thickness_mm, 0.5, 5, "The slice thickness in mm");

@@ -21,6 +21,7 @@ namespace {
 
 constexpr float kLabelled = 0.01F;  // share of the field that makes a frame a polyp's
 constexpr float kTurn = 6.2831853F;
+constexpr index_t kMost = 10'000;  // videos, and frames of one
 
 /// Random numbers of one thing, taken one after another.
 class Draws {
@@ -186,8 +187,10 @@ struct Frame {
 };
 
 void check(const ColonoscopyOptions& o) {
-  AIFT_EXPECT(o.videos >= 1, ValueError, "videos must be at least 1; got {}.", o.videos);
-  AIFT_EXPECT(o.frames >= 1, ValueError, "frames must be at least 1; got {}.", o.frames);
+  AIFT_EXPECT(o.videos >= 1 && o.videos <= kMost, ValueError, "videos must be in [1, {}]; got {}.",
+              kMost, o.videos);
+  AIFT_EXPECT(o.frames >= 1 && o.frames <= kMost, ValueError, "frames must be in [1, {}]; got {}.",
+              kMost, o.frames);
   AIFT_EXPECT(o.sequence >= 1, ValueError, "sequence must be at least 1; got {}.", o.sequence);
   AIFT_EXPECT(o.size >= 32 && o.size <= 1024, ValueError, "size must be in [32, 1024]; got {}.",
               o.size);
@@ -215,12 +218,12 @@ Sequence draw_sequence(const ColonoscopyOptions& options, const Looks& looks, in
   Draws patient(KeyedRandom(options.seed, Purpose::scoring, 0, static_cast<std::uint64_t>(video)));
   const Colon colon = draw_colon(patient, looks);
   const auto id = static_cast<std::uint64_t>(video * 100'000 + number + 1);
-  Sequence best{colon, {}, Flight(patient), frames, Quality::clear, 0, 0, 0, {}, 1};
+  Sequence best{colon, {}, Flight(patient), frames};
   float most = -1;
   // With a polyp: the first of some draws in which it is to be seen for most of the time.
   for (index_t attempt = 0; attempt < 12; ++attempt) {
     Draws draw(KeyedRandom(options.seed, Purpose::training, attempt, id));
-    Sequence s{colon, {}, Flight(draw), frames, Quality::clear, 0, 0, 0, {}, 1};
+    Sequence s{colon, {}, Flight(draw), frames};
     s.flight.z = draw.in(0, 400);
     s.flight.step = draw.in(0.02F, 0.06F);
     // The camera looks at a place on the wall, polyp or not: brightness must not give it away.

@@ -224,7 +224,8 @@ std::vector<std::optional<Box>> read_boxes(const io::Dataset& data) {
 }
 
 void check(const PanOptions& o) {
-  AIFT_EXPECT(o.frames >= 1, ValueError, "frames must be at least 1; got {}.", o.frames);
+  AIFT_EXPECT(o.frames >= 1 && o.frames <= 10'000, ValueError,
+              "frames must be in [1, 10000]; got {}.", o.frames);
   AIFT_EXPECT(o.size >= 16 && o.size <= 4096, ValueError, "size must be in [16, 4096]; got {}.",
               o.size);
   AIFT_EXPECT(o.sources >= 0, ValueError, "sources must be at least 0 (0: all); got {}.",

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <aift/phantom/colonoscopy.hpp>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <set>
 #include <string>
@@ -145,6 +148,45 @@ TEST_CASE("colonoscopy: frames of a sequence are nearly the same", "[colonoscopy
   CHECK(near / nears < 0.6 * far / fars);
 }
 
+TEST_CASE("colonoscopy: a sequence ends with its video", "[colonoscopy]") {
+  const TempDir dir;
+  phantom::ColonoscopyOptions options = small();
+  options.sequence = options.frames;
+  (void)phantom::write_colonoscopy(dir / "a", options);
+  options.sequence = std::numeric_limits<index_t>::max();
+  (void)phantom::write_colonoscopy(dir / "b", options);
+  CHECK(files_of(dir / "a") == files_of(dir / "b"));
+}
+
+TEST_CASE("colonoscopy: exposure differs between sequences, not within one", "[colonoscopy]") {
+  const TempDir dir;
+  phantom::ColonoscopyOptions options = small();
+  options.videos = 1;
+  options.frames = 24;
+  options.sequence = 2;
+  options.positives = 0;
+  options.uninformative = 0;
+  options.size = 48;
+  (void)phantom::write_colonoscopy(dir / "out", options);
+  std::vector<double> brightness;  // what the automatic exposure goes by
+  for (const std::string& path : column_of(dir / "out", "path")) {
+    const Image frame = io::decode_image(dir / "out" / path);
+    std::vector<std::uint8_t> green;
+    for (std::size_t p = 1; p < frame.pixels.size(); p += 3)
+      green.push_back(frame.pixels[p]);
+    const auto part = green.begin() + static_cast<std::ptrdiff_t>(green.size() * 5 / 6);
+    std::nth_element(green.begin(), part, green.end());
+    brightness.push_back(*part);
+  }
+  double within = 0;
+  for (std::size_t i = 0; i < brightness.size(); i += 2)
+    within = std::max(within, std::abs(brightness[i] - brightness[i + 1]));
+  const auto [low, high] = std::minmax_element(brightness.begin(), brightness.end());
+  CAPTURE(within, *low, *high);
+  CHECK(*high - *low > 20);  // exposed alike, they differ by 10
+  CHECK(within < 8);
+}
+
 TEST_CASE("colonoscopy: what cannot be done is refused", "[colonoscopy]") {
   const TempDir dir;
   const fs::path out = dir / "out";
@@ -153,8 +195,10 @@ TEST_CASE("colonoscopy: what cannot be done is refused", "[colonoscopy]") {
     change(options);
     return message_of<ValueError>([&] { (void)phantom::write_colonoscopy(out, options); });
   };
-  CHECK_THAT(refused([](auto& o) { o.frames = 0; }), ContainsSubstring("0"));
+  CHECK_THAT(refused([](auto& o) { o.frames = 0; }), ContainsSubstring("got 0"));
   CHECK_THAT(refused([](auto& o) { o.videos = -1; }), ContainsSubstring("-1"));
+  CHECK_THAT(refused([](auto& o) { o.videos = 10'001; }), ContainsSubstring("10001"));
+  CHECK_THAT(refused([](auto& o) { o.frames = 10'001; }), ContainsSubstring("10001"));
   CHECK_THAT(refused([](auto& o) { o.sequence = 0; }), ContainsSubstring("sequence"));
   CHECK_THAT(refused([](auto& o) { o.size = 8; }), ContainsSubstring("8"));
   CHECK_THAT(refused([](auto& o) { o.positives = 1.5; }), ContainsSubstring("1.5"));

@@ -15,7 +15,7 @@ namespace aift::ct {
 
 /// What a generated scan is like.
 struct CtpaOptions {
-  index_t scans = 24;         ///< patients, one scan each, at least 1
+  index_t scans = 24;         ///< patients, one scan each, in [1, 10000]
   std::uint64_t seed = 0;     ///< fixes every voxel
   index_t size = 320;         ///< columns and rows of a slice, in [64, 1024]
   double field_mm = 330;      ///< edge of a slice, in [250, 500]

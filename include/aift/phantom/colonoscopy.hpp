@@ -12,8 +12,8 @@ namespace aift::phantom {
 
 /// What `write_colonoscopy` makes.
 struct ColonoscopyOptions {
-  index_t videos = 60;     ///< patients, one video each, at least 1
-  index_t frames = 20;     ///< per video, at least 1
+  index_t videos = 60;     ///< patients, one video each, in [1, 10000]
+  index_t frames = 20;     ///< per video, in [1, 10000]
   index_t sequence = 5;    ///< frames that belong together, at least 1
   index_t size = 192;      ///< height and width of a frame, in [32, 1024]
   double positives = 0.1;  ///< share of the sequences that pass a polyp, in [0, 1]

@@ -12,7 +12,7 @@ namespace aift::phantom {
 
 /// What `write_pan` makes.
 struct PanOptions {
-  index_t frames = 12;  ///< per source frame, at least 1
+  index_t frames = 12;  ///< per source frame, in [1, 10000]
   index_t size = 128;   ///< height and width of what is written, in [16, 4096]
   index_t sources = 0;  ///< source frames that are used, drawn at random; 0: all of them
   double positives =
