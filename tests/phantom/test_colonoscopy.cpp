@@ -148,6 +148,46 @@ TEST_CASE("colonoscopy: frames of a sequence are nearly the same", "[colonoscopy
   CHECK(near / nears < 0.6 * far / fars);
 }
 
+TEST_CASE("colonoscopy: a frame is what its quality says", "[colonoscopy]") {
+  const TempDir dir;
+  phantom::ColonoscopyOptions options = small();
+  options.videos = 12;
+  options.sequence = 5;
+  options.size = 48;
+  options.positives = 0;
+  options.uninformative = 0;
+  (void)phantom::write_colonoscopy(dir / "good", options);
+  options.uninformative = 1;
+  (void)phantom::write_colonoscopy(dir / "bad", options);
+  const auto paths = column_of(dir / "bad", "path");
+  const auto quality = column_of(dir / "bad", "quality");
+  REQUIRE(column_of(dir / "good", "path") == paths);
+  const auto contrast = [](const Image& frame) {  // between neighbours in a row
+    double sum = 0;
+    for (std::size_t p = 3; p < frame.pixels.size(); ++p)
+      sum += std::abs(static_cast<double>(frame.pixels[p]) - frame.pixels[p - 3]);
+    return sum;
+  };
+  std::map<std::string, std::vector<double>> left;  // share of the contrast of the same place
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    const Image good = io::decode_image(dir / "good" / paths[i]);
+    const Image bad = io::decode_image(dir / "bad" / paths[i]);
+    CAPTURE(paths[i], quality[i]);
+    CHECK((good.pixels == bad.pixels) == (quality[i] == "clear"));
+    left[quality[i]].push_back(contrast(bad) / contrast(good));
+  }
+  CHECK(left.size() == 4);
+  const auto mean = [&](const std::string& name) {
+    double sum = 0;
+    for (const double x : left[name])
+      sum += x;
+    return sum / static_cast<double>(left[name].size());
+  };
+  CAPTURE(mean("blurred"), mean("wall"), mean("residue"));
+  CHECK(mean("blurred") < 0.9 * mean("residue"));
+  CHECK(mean("wall") < 0.9);
+}
+
 TEST_CASE("colonoscopy: a sequence ends with its video", "[colonoscopy]") {
   const TempDir dir;
   phantom::ColonoscopyOptions options = small();
