@@ -2,7 +2,6 @@
 #include "engine.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <functional>
 #include <string_view>
@@ -60,42 +59,6 @@ void order_by_confidence(const double* values, const std::int32_t* kept, index_t
 void order_by_confidence(const float* values, const std::int32_t* kept, index_t m,
                          std::int32_t* out) {
   order_by_value(values, kept, m, out);
-}
-
-int selection_network(index_t q, index_t m, Comparator* out) {
-  // Merge exchange (Knuth, The Art of Computer Programming 3, 5.2.2, algorithm M), for any q, and
-  // of it what the wanted position depends on.
-  std::array<Comparator, kMostComparators> all{};
-  int count = 0;
-  index_t top = 1;
-  while (2 * top < q)
-    top *= 2;
-  for (index_t p = q > 1 ? top : 0; p > 0; p /= 2) {
-    index_t distance = p;
-    index_t wanted = 0;
-    for (index_t step = top;; step /= 2) {
-      for (index_t i = 0; i + distance < q; ++i) {
-        if ((i & p) == wanted) {
-          all[static_cast<std::size_t>(count++)] = {static_cast<std::uint8_t>(i),
-                                                    static_cast<std::uint8_t>(i + distance)};
-        }
-      }
-      if (step == p) break;
-      distance = step - p;
-      wanted = p;
-    }
-  }
-  std::uint64_t needed = std::uint64_t{1} << (q - m);
-  int kept = 0;
-  for (int c = count - 1; c >= 0; --c) {
-    const Comparator pair = all[static_cast<std::size_t>(c)];
-    const std::uint64_t both = std::uint64_t{1} << pair.low | std::uint64_t{1} << pair.high;
-    if ((needed & both) == 0) continue;
-    needed |= both;
-    out[kept++] = pair;
-  }
-  std::reverse(out, out + kept);
-  return kept;
 }
 
 void order_by_patches(const PatchPredictions& chunk, index_t first, index_t last,

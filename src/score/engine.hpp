@@ -89,18 +89,6 @@ struct Engine {
 /// The first patch of [first, last) that is refused.
 [[nodiscard]] Offender find_offender(const Job& job, index_t first, index_t last);
 
-/// Two positions that trade places unless the value at `low` is the smaller one.
-struct Comparator {
-  std::uint8_t low;
-  std::uint8_t high;
-};
-inline constexpr index_t kMostNetwork = 64;   ///< values that a network sorts
-inline constexpr int kMostComparators = 543;  ///< of 64 values
-
-/// Comparators that bring the m-th largest of q values, q <= kMostNetwork, to position q - m;
-/// returns how many.
-int selection_network(index_t q, index_t m, Comparator* out);
-
 /// Candidates whose order by patches is made at a time.
 inline constexpr index_t kWindow = 1024;
 

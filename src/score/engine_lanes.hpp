@@ -38,28 +38,23 @@ template <class S>
 struct Across {
   using V = typename S::Real;
   using T = typename S::Scalar;
-  V* stage;            // [q, K] inputs
-  V* p;                // [q, K] probabilities from logits
-  V* v;                // [q, K] logarithms, or w
-  V* largest;          // [q] confidences
-  V* network;          // [q]
-  V* patch;            // [q] entropies
-  V* total;            // [K] of every class over all patches
-  V* class_a;          // [K]
-  V* class_b;          // [K]
-  V* block_a;          // [K]
-  T* column;           // [q]
-  T* copy;             // [q]
-  std::int32_t* kept;  // [kLanes, q] ascending
-  std::byte* rows;     // [kLanes, q, K] inputs of the kept patches
-  Comparator* comparators;
+  V* stage;             // [q, K] inputs
+  V* p;                 // [q, K] probabilities from logits
+  V* v;                 // [q, K] logarithms, or w
+  V* largest;           // [q] confidences
+  V* patch;             // [q] entropies
+  V* total;             // [K] of every class over all patches
+  V* class_a;           // [K]
+  V* class_b;           // [K]
+  V* block_a;           // [K]
+  T* column;            // [q]
+  T* copy;              // [q]
+  std::int32_t* kept;   // [kLanes, q] ascending
+  std::byte* rows;      // [kLanes, q, K] inputs of the kept patches
   std::int64_t* order;  // [kWindow]
   std::uint64_t chosen[S::kLanes];
   std::uintptr_t ahead = 0;    // what of the next group is asked for next
   std::size_t ahead_step = 0;  // bytes of a patch of all its lanes; 0: where it lies is not known
-  index_t network_q = -1;
-  index_t network_m = -1;
-  int comparator_count = 0;
 };
 
 template <class S>
@@ -72,9 +67,9 @@ inline void carve_across(Carver& carver, const Job& job, Across<S>& s) {
   const bool logits = job.chunk.kind == PredictionKind::logits;
   carver.take(s.stage, q * k);
   carver.take(s.p, logits ? q * k : 0);
-  carver.take(s.v, q * k);
+  carver.take(s.v, logits ? 0 : q * k);
+  if (logits) s.v = s.stage;  // w takes the place of the logits: all of it stays in the first cache
   carver.take(s.largest, q);
-  carver.take(s.network, q);
   carver.take(s.patch, q);
   carver.take(s.total, k);
   carver.take(s.class_a, k);
@@ -84,7 +79,6 @@ inline void carve_across(Carver& carver, const Job& job, Across<S>& s) {
   carver.take(s.copy, q);
   carver.take(s.kept, q * S::kLanes);
   carver.take(s.rows, q * k * S::kLanes * sizeof(double));
-  carver.take(s.comparators, kMostComparators);
   carver.take(s.order, static_cast<std::size_t>(kWindow));
 }
 
@@ -529,12 +523,12 @@ inline void softmax_across(index_t q, index_t classes, Across<S>& s, Sums<S>& su
       V* const w = s.v + j * classes;
       V largest[kPatches];
       V poisoned[kPatches];
-      Mask found[kPatches];
+      Mask tops[kPatches];  // minus the number of the largest logits
 #pragma GCC unroll 4
       for (int g = 0; g < kPatches; ++g) {
         largest[g] = z[g * classes];
         poisoned[g] = zero;
-        found[g] = zero < zero;
+        tops[g] = zero < zero;
       }
       for (index_t k = 0; k < classes; ++k) {
 #pragma GCC unroll 4
@@ -551,13 +545,28 @@ inline void softmax_across(index_t q, index_t classes, Across<S>& s, Sums<S>& su
         for (int g = 0; g < kPatches; ++g) {
           const V x = S::max(z[g * classes + k] - largest[g], floor);
           const V e = math::exp_nonpositive_lane<S>(x);
-          const Mask top = ~found[g] & (x == zero);  // the first of the largest: left out of r
-          found[g] |= top;
+          const Mask top = x == zero;
+          tops[g] += top;
           p[g * classes + k] = e;
           partial[k][g] = S::select(top, zero, e);
           if constexpr (kEntropies) {
             w[g * classes + k] = x;
             products[k][g] = S::fma(e, x, zero);
+          }
+        }
+      }
+      Mask ties = zero < zero;
+#pragma GCC unroll 4
+      for (int g = 0; g < kPatches; ++g)
+        ties |= tops[g] != (zero == zero);
+      if (S::any(ties)) {  // r leaves out the first of them alone
+        for (int g = 0; g < kPatches; ++g) {
+          Mask found = zero < zero;
+          for (index_t k = 0; k < classes; ++k) {
+            const V e = p[g * classes + k];
+            const Mask top = partial[k][g] < e;
+            partial[k][g] = S::select(found, e, partial[k][g]);
+            found |= top;
           }
         }
       }
@@ -577,30 +586,39 @@ inline void softmax_across(index_t q, index_t classes, Across<S>& s, Sums<S>& su
       }
     });
     sums.entropy += entropy;
-    for (index_t k = 0; k < classes; ++k) {
+    // Two classes at a time: a chain of additions waits for itself.
+    walk<2>(0, classes, [&]<int kCount>(std::integral_constant<int, kCount>, index_t k) {
       V* const p = s.p + k;
       const V* const w = s.v + k;
-      if (first == 0) p[0] *= inverse[0];
-      const V p0 = p[0];
-      const V w0 = kEntropies ? w[0] : zero;
-      V total = first == 0 ? p0 : zero;
-      V a = zero;
-      V b = zero;
-      for (index_t j = first == 0 ? 1 : first; j < last; ++j) {
-        const V x = p[j * classes] * inverse[j - first];
-        p[j * classes] = x;
-        if constexpr (kSurvey) total += x;
-        if constexpr (kEntropies) {
-          a += x - p0;
-          b += w[j * classes] - w0;
+      V p0[kCount], w0[kCount], total[kCount], a[kCount], b[kCount];
+#pragma GCC unroll 2
+      for (int g = 0; g < kCount; ++g) {
+        p0[g] = first == 0 ? p[g] * inverse[0] : p[g];
+        if constexpr (kEntropies) w0[g] = w[g];
+        total[g] = a[g] = b[g] = zero;
+      }
+      for (index_t j = first; j < last; ++j) {
+        const V share = inverse[j - first];
+#pragma GCC unroll 2
+        for (int g = 0; g < kCount; ++g) {
+          const V x = p[j * classes + g] * share;
+          p[j * classes + g] = x;
+          if constexpr (kSurvey) total[g] += x;
+          if constexpr (kEntropies) {
+            a[g] += x - p0[g];
+            b[g] += w[j * classes + g] - w0[g];
+          }
         }
       }
-      if constexpr (kSurvey) s.total[k] += total;
-      if constexpr (kEntropies) {
-        s.class_a[k] += a;
-        s.class_b[k] += b;
+#pragma GCC unroll 2
+      for (int g = 0; g < kCount; ++g) {
+        if constexpr (kSurvey) s.total[k + g] += total[g];
+        if constexpr (kEntropies) {
+          s.class_a[k + g] += a[g];
+          s.class_b[k + g] += b[g];
+        }
       }
-    }
+    });
   }
   sums.bad |= ~(finite == zero);
 }
@@ -616,14 +634,14 @@ inline void softmax_rows(index_t q, index_t classes, Across<S>& s, Sums<S>& sums
 }
 
 /// The m patches of largest confidence (s.largest) of every lane: as bits into s.chosen, of more
-/// patches than a network sorts as numbers, ascending, into s.kept [lane][m].
+/// patches than are sorted as numbers, ascending, into s.kept [lane][m].
 template <class S>
 inline void keep_across(index_t q, index_t m, int used, Across<S>& s) {
   using T = typename S::Scalar;
   using V = typename S::Real;
   using Bits = typename S::Bits;
   using Mask = typename S::Mask;
-  if (q > kMostNetwork) {
+  if (q > kMostSorted) {
     for (int lane = 0; lane < used; ++lane) {
       for (index_t j = 0; j < q; ++j)
         s.column[j] = reinterpret_cast<const T*>(s.largest + j)[lane];
@@ -631,21 +649,7 @@ inline void keep_across(index_t q, index_t m, int used, Across<S>& s) {
     }
     return;
   }
-  if (s.network_q != q || s.network_m != m) {
-    s.comparator_count = selection_network(q, m, s.comparators);
-    s.network_q = q;
-    s.network_m = m;
-  }
-  for (index_t j = 0; j < q; ++j)
-    s.network[j] = s.largest[j];
-  for (int c = 0; c < s.comparator_count; ++c) {
-    const Comparator pair = s.comparators[c];
-    const V x = s.network[pair.low];
-    const V y = s.network[pair.high];
-    s.network[pair.low] = S::min(x, y);
-    s.network[pair.high] = S::max(x, y);
-  }
-  const V border = s.network[q - m];
+  const V border = border_of<S>(s.largest, q, m);
   // Everything above the border, and of what equals it the first ones.
   const Mask wanted = (Mask)S::bits(static_cast<std::uint64_t>(m));
   const Mask none = border < border;
@@ -685,7 +689,7 @@ inline void keep_across(index_t q, index_t m, int used, Across<S>& s) {
   }
 }
 
-/// The kept patches of a lane as numbers; q is what a network sorts.
+/// The kept patches of a lane as numbers; q is what is sorted.
 template <class S>
 inline void list_kept(int lane, index_t m, Across<S>& s) {
   std::uint64_t left = s.chosen[lane];
@@ -819,7 +823,7 @@ inline bool score_group(const Job& job, const index_t* index, int used, index_t 
       }
       if (m < q) {
         keep_across<S>(q, m, used, s);
-        if (order_wanted && q <= kMostNetwork) {
+        if (order_wanted && q <= kMostSorted) {
           for (int lane = 0; lane < used; ++lane)
             list_kept<S>(lane, m, s);
         }
@@ -844,7 +848,7 @@ inline bool score_group(const Job& job, const index_t* index, int used, index_t 
     const std::size_t kept_bytes = static_cast<std::size_t>(m) * row_bytes;
     for (int lane = 0; lane < used; ++lane) {
       std::byte* to = s.rows + static_cast<std::size_t>(lane) * kept_bytes;
-      if (q <= kMostNetwork) {
+      if (q <= kMostSorted) {
         copy_chosen(from[lane], s.chosen[lane], row_bytes, to);
       } else {
         copy_rows(from[lane], s.kept + lane * m, m, row_bytes, to);
@@ -930,7 +934,7 @@ inline bool score_across_any(const Job& job, index_t first, index_t last, Across
 template <class S>
 struct Within {
   using T = typename S::Scalar;
-  T* exps;             // [q, padded K] exp(w), from logits
+  T* exps;             // [q, exps_stride(K)] exp(w), from logits
   T* sums;             // [padded K] of every class over all patches
   T* mean;             // [padded K]
   T* tile_v;           // [q, kClassLanes]
@@ -948,13 +952,20 @@ struct Within {
 
 inline index_t padded(index_t count, index_t to) { return (count + to - 1) / to * to; }
 
+/// Numbers from one row of E to the next. A tile of every row is worked on at a time: rows a power of
+/// two apart would share a few places of a cache.
+inline index_t exps_stride(index_t classes) {
+  return padded(classes, math::kClassLanes) + math::kClassLanes;
+}
+
 template <class S>
 inline void carve_within(Carver& carver, const Job& job, Within<S>& s) {
   if (!scores_within(job)) return;
   const std::size_t q = static_cast<std::size_t>(job.most_patches);
   const std::size_t k = static_cast<std::size_t>(padded(job.chunk.classes, math::kClassLanes));
   const std::size_t tile = q * math::kClassLanes;
-  carver.take(s.exps, job.chunk.kind == PredictionKind::logits ? q * k : 0);
+  const bool logits = job.chunk.kind == PredictionKind::logits;
+  carver.take(s.exps, logits ? q * static_cast<std::size_t>(exps_stride(job.chunk.classes)) : 0);
   carver.take(s.sums, k);
   carver.take(s.mean, k);
   carver.take(s.tile_v, tile);
@@ -974,7 +985,9 @@ inline void carve_within(Carver& carver, const Job& job, Within<S>& s) {
 struct Input {
   DType dtype;
   const std::byte* values;  // [q, classes]
+  index_t q;
   index_t classes;
+  index_t readable;  // so many values from there on, those of the candidates behind it included
 };
 
 /// Value `at` of a row.
@@ -985,47 +998,127 @@ AIFT_MATH T value_of(const Input& input, index_t row, index_t at) {
   });
 }
 
+struct Sum {
+  template <class V>
+  static AIFT_MATH V of(V a, V b) {
+    return a + b;
+  }
+};
+template <class S>
+struct Largest {
+  static AIFT_MATH typename S::Real of(typename S::Real a, typename S::Real b) {
+    return S::max(a, b);
+  }
+};
+
+/// One register of those of a tile, in the order of math::add_partials: one half upon the other.
+template <class Op, class V, int kRegisters>
+AIFT_MATH V fold(V (&x)[kRegisters]) {
+  for (int half = kRegisters / 2; half > 0; half /= 2) {
+#pragma GCC unroll 4
+    for (int r = 0; r < half; ++r)
+      x[r] = Op::of(x[r], x[r + half]);
+  }
+  return x[0];
+}
+
+/// The sum of a tile's lanes, as math::add_partials makes it.
+template <class S, int kRegisters>
+AIFT_MATH typename S::Scalar sum_of_lanes(typename S::Real (&x)[kRegisters]) {
+  typename S::Scalar lanes[S::kLanes];
+  S::store(lanes, fold<Sum>(x));
+  return math::add_partials(lanes, S::kLanes);
+}
+
+/// The same of a tile in memory.
+template <class S>
+AIFT_MATH typename S::Scalar sum_of_lanes(const typename S::Scalar* tile) {
+  typename S::Real x[math::kClassLanes / S::kLanes];
+#pragma GCC unroll 8
+  for (int r = 0; r < math::kClassLanes / S::kLanes; ++r)
+    x[r] = S::load(tile + r * S::kLanes);
+  return sum_of_lanes<S>(x);
+}
+
+/// `pad` in the place of what stands in a tile behind the last of `count` classes.
+template <class S>
+AIFT_MATH void pad_tile(index_t count, typename S::Scalar pad,
+                        typename S::Real (&tile)[math::kClassLanes / S::kLanes]) {
+  using T = typename S::Scalar;
+  T lanes[S::kLanes];
+  for (int lane = 0; lane < S::kLanes; ++lane)
+    lanes[lane] = static_cast<T>(lane);
+  const auto number = S::load(lanes);
+#pragma GCC unroll 8
+  for (int r = 0; r < math::kClassLanes / S::kLanes; ++r) {
+    const auto inside = number < S::real(static_cast<T>(count - r * S::kLanes));
+    tile[r] = S::select(inside, tile[r], S::real(pad));
+  }
+}
+
 /// kClassLanes values of a row from class `at` on, in registers; `pad` behind the last class.
 template <class S>
 AIFT_MATH void load_tile(const Input& input, index_t row, index_t at, typename S::Scalar pad,
                          typename S::Real (&tile)[math::kClassLanes / S::kLanes]) {
-  using T = typename S::Scalar;
   constexpr int kRegisters = math::kClassLanes / S::kLanes;
-  if (at + math::kClassLanes > input.classes) {
-    T values[math::kClassLanes];
-    for (index_t a = 0; a < math::kClassLanes; ++a)
-      values[a] = at + a < input.classes ? value_of<T>(input, row, at + a) : pad;
-    for (int r = 0; r < kRegisters; ++r)
-      tile[r] = S::load(values + r * S::kLanes);
-    return;
-  }
+  const index_t count = input.classes - at;
   with_type(input.dtype, [&]<class In>(In) {
-    const In* from = reinterpret_cast<const In*>(input.values) + row * input.classes + at;
+    const index_t first = row * input.classes + at;
+    const In* const from = reinterpret_cast<const In*>(input.values) + first;
+    if (first + math::kClassLanes <= input.readable) {
 #pragma GCC unroll 8
-    for (int r = 0; r < kRegisters; ++r)
-      tile[r] = S::load_converted(from + r * S::kLanes);
+      for (int r = 0; r < kRegisters; ++r)
+        tile[r] = S::load_converted(from + r * S::kLanes);
+    } else {  // the end of the last row
+      In last[math::kClassLanes] = {};
+      __builtin_memcpy(last, from, static_cast<std::size_t>(count) * sizeof(In));
+#pragma GCC unroll 8
+      for (int r = 0; r < kRegisters; ++r)
+        tile[r] = S::load_converted(last + r * S::kLanes);
+    }
   });
+  if (count < math::kClassLanes) pad_tile<S>(count, pad, tile);
 }
 
-/// Asks for the next tile of a row, or behind the last one for the first tile of the same row of
-/// the next candidate: a tile of every row is too little in a row for a CPU to foresee, and the
-/// work on it too much to reach ahead of. An address that nothing lies at does no harm.
-AIFT_MATH void prefetch_tile(const Input& input, index_t row, index_t at, index_t rows) {
-  const index_t next = at + math::kClassLanes < input.classes
-                           ? row * input.classes + at + math::kClassLanes
-                           : (row + rows) * input.classes;
-  const auto bytes = static_cast<index_t>(bytes_of(input.dtype));
-  const auto first =
-      reinterpret_cast<std::uintptr_t>(input.values) + static_cast<std::uintptr_t>(next * bytes);
-  for (index_t b = 0; b < math::kClassLanes * bytes; b += 64)
-    __builtin_prefetch(reinterpret_cast<const void*>(first + static_cast<std::uintptr_t>(b)));
+/// What is read is a tile of every row, which a CPU does not foresee. So candidates of up to so many
+/// bytes are asked for while another is worked on, in the order of memory: of larger ones a cache does
+/// not hold two. Tiles are asked for two ahead, since they need not begin where a cache line does.
+inline constexpr index_t kAheadBytes = index_t{1} << 20;
+
+inline bool asks_ahead(const Input& input) {
+  return input.q * input.classes * static_cast<index_t>(bytes_of(input.dtype)) <= kAheadBytes;
+}
+
+/// Asks for kClassLanes values, the first of them so far behind the candidate's first one. (An
+/// address that nothing lies at does no harm.)
+AIFT_MATH void ask_for(const Input& input, index_t first) {
+  const std::size_t bytes = bytes_of(input.dtype);
+  const auto at =
+      reinterpret_cast<std::uintptr_t>(input.values) + static_cast<std::uintptr_t>(first) * bytes;
+  for (std::size_t b = 0; b < math::kClassLanes * bytes; b += 64)
+    __builtin_prefetch(reinterpret_cast<const void*>(at + b));
+}
+
+/// The sum of E of a row but for the first of its largest logits.
+template <class T>
+inline T sum_without_one(const Input& input, index_t row, T largest, const T* e) {
+  T sums[math::kClassLanes] = {};
+  bool found = false;
+  for (index_t k = 0; k < input.classes; ++k) {
+    const bool first = !found && value_of<T>(input, row, k) == largest;
+    if (!first) sums[k % math::kClassLanes] += e[k];
+    found = found || first;
+  }
+  return math::add_partials(sums, math::kClassLanes);
 }
 
 /// Largest logits, exp(w), 1 / (1 + r) and entropies of all patches; false for one that is not
 /// finite.
 template <class S>
-inline bool softmax_within(const Input& input, index_t q, Within<S>& s) {
+inline bool softmax_within(const Input& input, Within<S>& s) {
+  const index_t q = input.q;
   const index_t classes = input.classes;
+  const bool ahead = asks_ahead(input);
   using T = typename S::Scalar;
   using V = typename S::Real;
   using Mask = typename S::Mask;
@@ -1049,14 +1142,13 @@ inline bool softmax_within(const Input& input, index_t q, Within<S>& s) {
         best[r] = S::max(x[r], best[r]);
       }
     }
-    T values[math::kClassLanes];
-    for (int r = 0; r < kRegisters; ++r)
-      S::store(values + r * S::kLanes, best[r]);
+    T values[S::kLanes];
+    S::store(values, fold<Largest<S>>(best));
     T top = values[0];
-    for (int lane = 1; lane < math::kClassLanes; ++lane)
+    for (int lane = 1; lane < S::kLanes; ++lane)
       top = values[lane] > top ? values[lane] : top;
     s.largest[j] = top;
-    T* const e = s.exps + j * width;
+    T* const e = s.exps + j * exps_stride(classes);
     const V shift = S::real(top);
     V partial[kRegisters];
     V products[kRegisters];
@@ -1066,6 +1158,7 @@ inline bool softmax_within(const Input& input, index_t q, Within<S>& s) {
       below[r] = zero < zero;
     }
     for (index_t at = 0; at < classes; at += math::kClassLanes) {
+      if (ahead) ask_for(input, q * classes + j * width + at);
       V x[kRegisters];
       load_tile<S>(input, j, at, -std::numeric_limits<T>::infinity(), x);  // exp gives 0
 #pragma GCC unroll 8
@@ -1079,30 +1172,14 @@ inline bool softmax_within(const Input& input, index_t q, Within<S>& s) {
         below[r] += less;
       }
     }
+    const Mask counts = fold<Sum>(below);
+    std::make_signed_t<typename S::Word> count[S::kLanes];
+    __builtin_memcpy(count, &counts, sizeof count);
     index_t largest = width;
-    for (int r = 0; r < kRegisters; ++r) {
-      std::make_signed_t<typename S::Word> counts[S::kLanes];
-      __builtin_memcpy(counts, &below[r], sizeof counts);
-      for (int lane = 0; lane < S::kLanes; ++lane)
-        largest += counts[lane];
-    }
-    T sums[math::kClassLanes];
-    for (int r = 0; r < kRegisters; ++r)
-      S::store(sums + r * S::kLanes, partial[r]);
-    if (largest > 1) {  // r leaves out the first of them alone
-      for (int a = 0; a < math::kClassLanes; ++a)
-        sums[a] = T{0};
-      bool found = false;
-      for (index_t k = 0; k < classes; ++k) {
-        const bool first = !found && value_of<T>(input, j, k) == top;
-        if (!first) sums[k % math::kClassLanes] += e[k];
-        found = found || first;
-      }
-    }
-    s.base[j] = math::add_partials(sums, math::kClassLanes);
-    for (int r = 0; r < kRegisters; ++r)
-      S::store(sums + r * S::kLanes, products[r]);
-    s.dots[j] = math::add_partials(sums, math::kClassLanes);
+    for (int lane = 0; lane < S::kLanes; ++lane)
+      largest += count[lane];
+    s.base[j] = largest > 1 ? sum_without_one<T>(input, j, top, e) : sum_of_lanes<S>(partial);
+    s.dots[j] = sum_of_lanes<S>(products);
   }
   for (int r = 0; r < kRegisters; ++r) {
     if (S::any(~(finite[r] == zero))) return false;
@@ -1128,9 +1205,19 @@ struct Rows {
   const Input& input;
   const Within<S>& s;
 
+  /// Asks for what the next tiles of a row are read from.
+  AIFT_MATH void ask_next(index_t row, index_t at) const {
+    ask_for(input, row * input.classes + at + 2 * math::kClassLanes);
+    if constexpr (kLogits) {
+      const T* const e = s.exps + row * exps_stride(input.classes) + at + math::kClassLanes;
+      for (int n = 0; n < math::kClassLanes; n += 64 / static_cast<int>(sizeof(T)))
+        __builtin_prefetch(e + n);
+    }
+  }
+
   AIFT_MATH void probabilities(index_t row, index_t at, V (&p)[kRegisters]) const {
     if constexpr (kLogits) {
-      const T* e = s.exps + row * padded(input.classes, math::kClassLanes) + at;
+      const T* e = s.exps + row * exps_stride(input.classes) + at;
       const V inverse = S::real(s.inverse[row]);
 #pragma GCC unroll 8
       for (int r = 0; r < kRegisters; ++r)
@@ -1182,15 +1269,16 @@ inline bool score_candidate(const Job& job, index_t i, Within<S>& s) {
       job.chunk.dtype,
       static_cast<const std::byte*>(job.chunk.values) +
           static_cast<std::size_t>(job.chunk.row_begin(i) * classes) * bytes_of(job.chunk.dtype),
-      classes};
+      q, classes, (job.chunk.row_begin(job.chunk.candidates) - job.chunk.row_begin(i)) * classes};
   if constexpr (kLogits) {
-    if (!softmax_within<S>(input, q, s)) return false;
+    if (!softmax_within<S>(input, s)) return false;
   }
   const Rows<S, kLogits> rows{input, s};
 
   // All patches: class sums and, of probabilities, checks. With every patch kept this pass is left
   // out and done by the next one.
   const bool fused = m == q && score_wanted;
+  const bool ahead = asks_ahead(input);
   V least = S::real(T{1});
   if (!kLogits) {
     for (index_t n = 0; n < q * kTile; n += S::kLanes)
@@ -1198,20 +1286,17 @@ inline bool score_candidate(const Job& job, index_t i, Within<S>& s) {
   }
   const auto check_tile = [&](index_t j, index_t at, const V(&p)[kRegisters]) {
     T* const sum = s.row_sum + j * kTile;
+    V x[kRegisters];
 #pragma GCC unroll 8
     for (int r = 0; r < kRegisters; ++r) {
       S::store(sum + r * S::kLanes, S::load(sum + r * S::kLanes) + p[r]);
-      V x = p[r];
-      if (at + kTile > classes) {  // what stands behind the last class is no probability
-        T lanes[S::kLanes];
-        S::store(lanes, x);
-        for (index_t lane = 0; lane < S::kLanes; ++lane) {
-          if (at + r * S::kLanes + lane >= classes) lanes[lane] = T{1};
-        }
-        x = S::load(lanes);
-      }
-      least = S::min(least, x);
+      x[r] = p[r];
     }
+    // What stands behind the last class is no probability.
+    if (at + kTile > classes) pad_tile<S>(classes - at, T{1}, x);
+#pragma GCC unroll 8
+    for (int r = 0; r < kRegisters; ++r)
+      least = S::min(least, x[r]);
   };
   if (!fused) {
     for (index_t at = 0; at < classes; at += kTile) {
@@ -1227,7 +1312,7 @@ inline bool score_candidate(const Job& job, index_t i, Within<S>& s) {
           V p[kRegisters];
           rows.probabilities(j, at, p);
           if constexpr (!kLogits) {
-            prefetch_tile(input, j, at, q);
+            ask_for(input, ahead ? q * (classes + at) + j * kTile : j * classes + at + 2 * kTile);
             check_tile(j, at, p);
           }
 #pragma GCC unroll 8
@@ -1245,7 +1330,7 @@ inline bool score_candidate(const Job& job, index_t i, Within<S>& s) {
     if constexpr (kLogits) return true;
     if (S::any(least < S::real(terms.least))) return false;
     for (index_t j = 0; j < q; ++j) {
-      const T sum = math::add_partials(s.row_sum + j * kTile, math::kClassLanes);
+      const T sum = sum_of_lanes<S>(s.row_sum + j * kTile);
       if (!(magnitude(sum - T{1}) <= terms.tolerance)) return false;
     }
     return true;
@@ -1259,7 +1344,7 @@ inline bool score_candidate(const Job& job, index_t i, Within<S>& s) {
     if (m == q && job.kept == nullptr && job.kept_ascending == nullptr) return;
     for (index_t j = 0; j < q; ++j) {
       if constexpr (kLogits) {
-        s.confidence[j] = s.exps[j * padded(classes, kTile) + dominant] * s.inverse[j];
+        s.confidence[j] = s.exps[j * exps_stride(classes) + dominant] * s.inverse[j];
       } else {
         s.confidence[j] = value_of<T>(input, j, dominant);
       }
@@ -1306,11 +1391,12 @@ inline bool score_candidate(const Job& job, index_t i, Within<S>& s) {
         const index_t row = m == q ? j : s.kept[j];
         V p[kRegisters];
         V v[kRegisters];
+        rows.ask_next(row, at);
         rows.probabilities(row, at, p);
         rows.template values<kNormal>(row, at, eps, p, v);
         if (fused) {
           if constexpr (!kLogits) {
-            prefetch_tile(input, j, at, q);
+            if (ahead) ask_for(input, q * (classes + at) + j * kTile);
             check_tile(j, at, p);
           }
 #pragma GCC unroll 8
@@ -1375,18 +1461,15 @@ inline bool score_candidate(const Job& job, index_t i, Within<S>& s) {
     if constexpr (kLogits) {
       s.entropies[j] = s.base[m == q ? j : s.kept[j]];
     } else {
-      s.entropies[j] = T{0} - math::add_partials(s.row_dot + j * kTile, math::kClassLanes);
+      s.entropies[j] = T{0} - sum_of_lanes<S>(s.row_dot + j * kTile);
     }
   }
   if (every_patch) {
     write_patch_entropies(job, i, s.entropies, 1);
     return true;
   }
-  T totals[math::kClassLanes];
-  for (int r = 0; r < kRegisters; ++r)
-    S::store(totals + r * S::kLanes, product[r]);
-  write_scores<T>(job, i, m, sum_of_patches(s.entropies, m),
-                  math::add_partials(totals, math::kClassLanes), s.mean, s.sums);
+  write_scores<T>(job, i, m, sum_of_patches(s.entropies, m), sum_of_lanes<S>(product), s.mean,
+                  s.sums);
   return true;
 }
 

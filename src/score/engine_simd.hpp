@@ -13,6 +13,8 @@ namespace {
 
 #include "simd_lane.hpp"
 
+#include "engine_border.hpp"
+
 #include "engine_lanes.hpp"
 
 }  // namespace

@@ -3,6 +3,7 @@
 // them.
 #include "tests/support/catch.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -256,25 +257,42 @@ TEST_CASE("logits that tie, or stand at the ends of their range") {
   }
 }
 
-TEST_CASE("a selection network finds the m-th largest") {
-  for (index_t q = 1; q <= score::detail::kMostNetwork; ++q) {
-    for (index_t m = 1; m <= q; m += q > 16 ? 5 : 1) {
-      score::detail::Comparator network[score::detail::kMostComparators];
-      const int count = score::detail::selection_network(q, m, network);
-      REQUIRE(count <= score::detail::kMostComparators);
-      for (std::uint64_t seed = 0; seed < 20; ++seed) {
-        const KeyedRandom random(seed, Purpose::selection);
-        std::vector<index_t> values;
-        for (index_t j = 0; j < q; ++j)
-          values.push_back(random.below(j, seed % 2 == 0 ? 1000 : 4));
-        std::vector<index_t> sorted = values;
-        std::sort(sorted.begin(), sorted.end());
-        for (int c = 0; c < count; ++c) {
-          auto& low = values[network[c].low];
-          auto& high = values[network[c].high];
-          if (high < low) std::swap(low, high);
+TEST_CASE("the m most confident patches, for every number of patches and every m") {
+  constexpr index_t kCandidates = 19;  // two full groups and a part of one
+  for (index_t q = 1; q <= 67; ++q) {
+    const auto rows = static_cast<std::size_t>(kCandidates * q);
+    const KeyedRandom random(static_cast<std::uint64_t>(q), Purpose::selection);
+    std::vector<double> values;
+    for (index_t row = 0; row < kCandidates * q; ++row) {
+      const index_t levels = row / q % 2 == 0 ? 3 : 1000;  // with many ties and with few
+      const double second = static_cast<double>(random.below(row, levels)) / 2048;
+      values.insert(values.end(), {1 - second, second});
+    }
+    const auto chunk =
+        PatchPredictions::dense(values.data(), kCandidates, q, 2, PredictionKind::probabilities);
+    std::vector<std::int32_t> order(rows);  // of every candidate, the most confident patch first
+    for (std::size_t row = 0; row < rows; ++row)
+      order[row] = static_cast<std::int32_t>(row % static_cast<std::size_t>(q));
+    for (index_t i = 0; i < kCandidates; ++i) {
+      const auto first = order.begin() + i * q;
+      std::stable_sort(first, first + q, [&](std::int32_t x, std::int32_t y) {
+        return values[static_cast<std::size_t>(2 * (i * q + x))] >
+               values[static_cast<std::size_t>(2 * (i * q + y))];
+      });
+    }
+    for (index_t m = 1; m <= q; ++m) {
+      ScoreOptions options;
+      options.alpha = static_cast<double>(m) / static_cast<double>(q);
+      REQUIRE(score::kept_count(q, options.alpha) == m);
+      std::vector<std::int32_t> wanted;
+      for (index_t i = 0; i < kCandidates; ++i)
+        wanted.insert(wanted.end(), order.begin() + i * q, order.begin() + i * q + m);
+      for (const Precision precision : {Precision::double_, Precision::single}) {
+        options.precision = precision;
+        for (const score::detail::Engine* engine : score::detail::engines()) {
+          INFO(engine->name << ", " << to_string(precision) << ", " << m << " of " << q);
+          REQUIRE(run(*engine, chunk, options, ScoreKind::aift, kCandidates).kept == wanted);
         }
-        REQUIRE(values[static_cast<std::size_t>(q - m)] == sorted[static_cast<std::size_t>(q - m)]);
       }
     }
   }
