@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <string>
 
 #include <CLI/CLI.hpp>
 
@@ -22,6 +24,9 @@ using PoolScorer = std::function<ScoreTable(const PatchPredictions& all,
 // callback that does the work; what needs LibTorch is handed in. The callback lets aift::Error
 // through: main() turns ValueError, ShapeError and IoError into exit status 2, CancelledError into
 // 130 and the rest into 1.
+
+/// Adds --seed to a command; a number below 0 is refused.
+void add_seed(CLI::App& command, std::uint64_t& seed, const std::string& what);
 
 /// aift score: scores and ranks predictions that any runtime made. `gpu` is asked for the scorer of
 /// --device cuda before anything is opened, and refuses where there is none.

@@ -365,7 +365,7 @@ void add_patches(CLI::App& ct_command) {
   command->add_option("--rows", a->rows, "At most so many candidates in the picture")
       ->type_name("N")
       ->capture_default_str();
-  command->add_option("--seed", a->seed, "Of the shifts")->type_name("N")->capture_default_str();
+  add_seed(*command, a->seed, "Of the shifts");
   command->footer("Example:\n  aift ct patches --data candidates.csv --out patches.png");
   command->callback([a] { patches(*a); });
 }
@@ -468,7 +468,7 @@ void add_froc(CLI::App& ct_command) {
   command->add_option("--replicates", a->replicates, "Draws behind an interval")
       ->type_name("N")
       ->capture_default_str();
-  command->add_option("--seed", a->seed, "Of those draws")->type_name("N")->capture_default_str();
+  add_seed(*command, a->seed, "Of those draws");
   command->footer(
       "Example:\n"
       "  aift ct froc --run runs/pe --scans ctpa/scans.csv && aift report runs/pe --out pe.html");
@@ -504,9 +504,7 @@ void add_ctpa_phantom(CLI::App& phantom) {
   command->add_option("--scans", a->options.scans, "Patients, one scan each")
       ->type_name("N")
       ->capture_default_str();
-  command->add_option("--seed", a->options.seed, "The same seed gives the same voxels")
-      ->type_name("N")
-      ->capture_default_str();
+  add_seed(*command, a->options.seed, "The same seed gives the same voxels");
   command->add_option("--size", a->options.size, "Columns and rows of a slice")
       ->type_name("PIXELS")
       ->capture_default_str();

@@ -26,9 +26,7 @@ void add_common(CLI::App& command, Common& common) {
   command.add_option("--out", common.out, "Folder to write; missing or empty")
       ->type_name("DIR")
       ->required();
-  command.add_option("--seed", common.seed, "The same seed gives the same pictures")
-      ->type_name("N")
-      ->capture_default_str();
+  add_seed(command, common.seed, "The same seed gives the same pictures");
   command.add_option("--threads", common.threads, "Threads; 0: one per processor")
       ->type_name("N")
       ->capture_default_str();

@@ -13,50 +13,59 @@
 #include <aift/core/error.hpp>
 #include <aift/core/version.hpp>
 
+#include "src/app/commands.hpp"
 #include "src/app/console.hpp"
 #include "src/app/suggest.hpp"
 
 namespace aift::app {
 namespace {
 
-/// The sub-command that was named, or the program itself.
-const CLI::App& named_command(const CLI::App& app) {
-  const auto named = app.get_subcommands();
-  return named.empty() ? app : *named.front();
+/// The command that was named, with those it belongs to ("phantom pan"); without one the program.
+struct Named {
+  const CLI::App* command;
+  std::string name;
+};
+
+Named named_command(const CLI::App& app) {
+  Named named{&app, ""};
+  for (auto next = app.get_subcommands(); !next.empty(); next = next.front()->get_subcommands()) {
+    named.command = next.front();
+    named.name += (named.name.empty() ? "" : " ") + named.command->get_name();
+  }
+  return named;
 }
 
-std::string help_hint(const CLI::App& app) {
-  const CLI::App& command = named_command(app);
-  return &command == &app ? "`aift --help`" : fmt::format("`aift {} --help`", command.get_name());
+std::string help_hint(const Named& named) {
+  return named.name.empty() ? "`aift --help`" : fmt::format("`aift {} --help`", named.name);
 }
 
 /// What to say about a word that nothing of the command line takes.
 std::string unexpected(const CLI::App& app, const std::string& word) {
-  const CLI::App& command = named_command(app);
+  const Named named = named_command(app);
   std::vector<std::string> known;
   const bool option = word.starts_with("-");
+  const auto commands = named.command->get_subcommands({});
   if (option) {
-    for (const CLI::Option* candidate : command.get_options()) {
+    for (const CLI::Option* candidate : named.command->get_options()) {
       for (const std::string& name : candidate->get_lnames())
         known.push_back("--" + name);
     }
-  } else if (&command == &app) {
-    for (const CLI::App* candidate : app.get_subcommands({}))
+  } else {
+    for (const CLI::App* candidate : commands)
       known.push_back(candidate->get_name());
   }
   const std::string typed = word.substr(0, word.find('='));
   const std::string nearest = known.empty() ? "" : closest(typed, known);
-  const std::string what = option ? "option" : (&command == &app ? "command" : "argument");
-  std::string text = &command == &app
-                         ? fmt::format("there is no {} '{}'", what, typed)
-                         : fmt::format("{} has no {} '{}'", command.get_name(), what, typed);
+  const std::string what = option ? "option" : (commands.empty() ? "argument" : "command");
+  std::string text = named.name.empty() ? fmt::format("there is no {} '{}'", what, typed)
+                                        : fmt::format("{} has no {} '{}'", named.name, what, typed);
   if (!nearest.empty()) {
     text += fmt::format("; did you mean '{}'?", nearest);
   } else if (what == "argument") {
-    text = fmt::format("{} does not take the argument '{}'; see {}.", command.get_name(), word,
-                       help_hint(app));
+    text = fmt::format("{} does not take the argument '{}'; see {}.", named.name, word,
+                       help_hint(named));
   } else {
-    text += fmt::format("; see {}.", help_hint(app));
+    text += fmt::format("; see {}.", help_hint(named));
   }
   return text;
 }
@@ -82,16 +91,15 @@ std::string plain(const CLI::App& command, const CLI::ParseError& error) {
 std::string usage_error(const CLI::App& app, const CLI::ParseError& error) {
   const std::vector<std::string> left = app.remaining(true);
   if (!left.empty()) return unexpected(app, left.front());
-  if (app.get_subcommands().empty()) {
-    std::string names;
-    for (const CLI::App* command : app.get_subcommands({})) {
-      names += (names.empty() ? "" : ", ") + command->get_name();
-    }
-    return fmt::format("a command was expected and none came; take one of {} (see `aift --help`).",
-                       names);
+  const Named named = named_command(app);
+  std::string names;
+  for (const CLI::App* command : named.command->get_subcommands({}))
+    names += (names.empty() ? "" : ", ") + command->get_name();
+  if (!names.empty()) {
+    return fmt::format("{}a command was expected and none came; take one of {} (see {}).",
+                       named.name.empty() ? "" : named.name + ": ", names, help_hint(named));
   }
-  return fmt::format("{}: {}; see {}.", named_command(app).get_name(),
-                     plain(named_command(app), error), help_hint(app));
+  return fmt::format("{}: {}; see {}.", named.name, plain(*named.command, error), help_hint(named));
 }
 
 int fail(int status, const std::string& sentence) {
@@ -105,6 +113,15 @@ const char* const kDescription =
     "of the hardest, fine-tunes, and repeats.";
 
 }  // namespace
+
+void add_seed(CLI::App& command, std::uint64_t& seed, const std::string& what) {
+  command.add_option("--seed", seed, what)
+      ->type_name("N")
+      ->capture_default_str()
+      ->check([](const std::string& text) {
+        return text.starts_with('-') ? fmt::format("must be at least 0; got '{}'", text) : "";
+      });
+}
 
 int run_program(int argc, char** argv, const std::function<void(CLI::App&)>& add_commands) {
   CLI::App app{kDescription, "aift"};

@@ -269,7 +269,7 @@ void add_select_command(CLI::App& app) {
       ->required();
   add("--set", arguments->settings, "An option of the selector, e.g. alpha=0.5", "KEY=VALUE");
   add("--budget", arguments->budget, "How many to pick", "N")->required();
-  add("--seed", arguments->seed, "Of everything that is drawn", "N")->capture_default_str();
+  add_seed(command, arguments->seed, "Of everything that is drawn");
   add("--round", arguments->round, "Another round draws differently", "N")->capture_default_str();
   add("--threads", arguments->threads, "0: all; the result does not depend on it", "N")
       ->capture_default_str();

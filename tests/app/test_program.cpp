@@ -59,6 +59,12 @@ TEST_CASE("bad usage is one sentence with what was probably meant", "[app]") {
   check_refused({"run", "--data", "y"}, "--out is required");
   check_refused({"report", "--out", "x.html"}, "runs is required");
   check_refused({"models", "a", "b"}, "does not take the argument 'b'");
+  check_refused({"phantom"}, "phantom: a command was expected and none came; take one of ");
+  check_refused({"phantom", "pann"}, "phantom has no command 'pann'; did you mean 'pan'?");
+  check_refused({"phantom", "pan", "--sede", "1"},
+                "phantom pan has no option '--sede'; did you mean '--seed'?");
+  check_refused({"phantom", "colonoscopy", "--out", "x", "--seed", "-1"},
+                "--seed: must be at least 0; got '-1'; see `aift phantom colonoscopy --help`");
 }
 
 TEST_CASE("without LibTorch a run is refused in one sentence, and the rest is there", "[app]") {
