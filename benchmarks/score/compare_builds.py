@@ -24,8 +24,8 @@ import numpy as np
 
 SOURCE = """
 #include <aift/score/scores.hpp>
-extern "C" double score(const float* values, long n, long q, long classes, int logits, double alpha,
-                        double* out) {
+extern "C" double score(const float* values, const std::int64_t* offsets, long n, long q,
+                        long classes, int logits, double alpha, double* out) {
   using namespace aift;
   static ScoreTable table;
   table.clear();
@@ -33,7 +33,12 @@ extern "C" double score(const float* values, long n, long q, long classes, int l
   options.precision = Precision::single;
   options.alpha = alpha;
   const auto kind = logits != 0 ? PredictionKind::logits : PredictionKind::probabilities;
-  score::aift(PatchPredictions::dense(values, n, q, classes, kind), options, table);
+  const auto count = static_cast<std::size_t>(n);
+  score::aift(offsets == nullptr
+                  ? PatchPredictions::dense(values, n, q, classes, kind)
+                  : PatchPredictions::ragged(std::span(values, offsets[n] * classes),
+                                             std::span(offsets, count + 1), classes, kind),
+              options, table);
   for (long i = 0; i < n; ++i) out[i] = table.score[static_cast<std::size_t>(i)];
   return out[0];
 }
@@ -52,7 +57,7 @@ def library(build: pathlib.Path, name: str, folder: pathlib.Path):
                     str(build / "src/core/libaift_core.a"), "-lfmt", "-lpthread", "-o", str(out)],
                    check=True)
     call = ctypes.CDLL(str(out)).score
-    call.argtypes = [ctypes.c_void_p, ctypes.c_long, ctypes.c_long, ctypes.c_long, ctypes.c_int,
+    call.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_long, ctypes.c_long, ctypes.c_long, ctypes.c_int,
                      ctypes.c_double, ctypes.c_void_p]
     call.restype = ctypes.c_double
     return call
@@ -67,11 +72,17 @@ def main() -> int:
     parser.add_argument("patches", type=int)
     parser.add_argument("classes", type=int)
     parser.add_argument("--repetitions", type=int, default=41)
+    parser.add_argument("--ragged", action="store_true",
+                        help="candidates have 5/6 to 7/6 as many patches, drawn at random")
     arguments = parser.parse_args()
     n, q, classes = arguments.candidates, arguments.patches, arguments.classes
     random = np.random.default_rng(1)
+    offsets = None
+    if arguments.ragged:
+        counts = random.integers(q - q // 6, q + q // 6, n, endpoint=True)
+        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     logits = (2 * random.standard_normal((n, 1, classes))
-              + random.standard_normal((n, q, classes))).astype(np.float32)
+              + random.standard_normal((n, q + q // 6, classes))).astype(np.float32)
     shifted = np.exp(logits - logits.max(axis=2, keepdims=True))
     inputs = {"P": shifted / shifted.sum(axis=2, keepdims=True), "Z": logits}
     other = np.zeros(8 << 20, np.uint8)  # larger than a second-level cache
@@ -87,7 +98,8 @@ def main() -> int:
                 for which in ((0, 1), (1, 0))[repetition % 2]:
                     other += 1
                     start = time.perf_counter()
-                    calls[which](values.ctypes.data, n, q, classes, kind == "Z", alpha,
+                    calls[which](values.ctypes.data,
+                                 None if offsets is None else offsets.ctypes.data, n, q, classes, kind == "Z", alpha,
                                  results[which].ctypes.data)
                     seconds[which] = time.perf_counter() - start
                 if results[0].tobytes() != results[1].tobytes():

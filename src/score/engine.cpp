@@ -2,8 +2,10 @@
 #include "engine.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <functional>
+#include <numeric>
 #include <string_view>
 #include <vector>
 
@@ -63,9 +65,28 @@ void order_by_confidence(const float* values, const std::int32_t* kept, index_t 
 
 void order_by_patches(const PatchPredictions& chunk, index_t first, index_t last,
                       std::int64_t* order) {
+  // By counting, unless the numbers of patches lie further apart than there are candidates.
+  index_t least = chunk.patch_count(first);
+  index_t most = least;
+  for (index_t i = first + 1; i < last; ++i) {
+    least = std::min(least, chunk.patch_count(i));
+    most = std::max(most, chunk.patch_count(i));
+  }
+  if (most - least >= kWindow) {
+    for (index_t i = first; i < last; ++i)
+      order[i - first] = chunk.patch_count(i) * kWindow + (i - first);
+    std::sort(order, order + (last - first));
+    return;
+  }
+  std::array<std::int32_t, static_cast<std::size_t>(kWindow) + 1> begin{};
+  const auto number = [&](index_t i) {
+    return static_cast<std::size_t>(chunk.patch_count(i) - least);
+  };
   for (index_t i = first; i < last; ++i)
-    order[i - first] = chunk.patch_count(i) * kWindow + (i - first);
-  std::sort(order, order + (last - first));
+    ++begin[number(i) + 1];
+  std::partial_sum(begin.begin(), begin.end(), begin.begin());
+  for (index_t i = first; i < last; ++i)
+    order[begin[number(i)]++] = chunk.patch_count(i) * kWindow + (i - first);
 }
 
 namespace {

@@ -34,6 +34,12 @@ AIFT_MATH typename S::Real log_of(typename S::Real p, typename S::Real eps) {
 
 // ------------------------------------------------------------------ across
 
+/// Addresses [begin, end).
+struct Stretch {
+  std::uintptr_t begin;
+  std::uintptr_t end;
+};
+
 template <class S>
 struct Across {
   using V = typename S::Real;
@@ -53,8 +59,10 @@ struct Across {
   std::byte* rows;      // [kLanes, q, K] inputs of the kept patches
   std::int64_t* order;  // [kWindow]
   std::uint64_t chosen[S::kLanes];
-  std::uintptr_t ahead = 0;    // what of the next group is asked for next
-  std::size_t ahead_step = 0;  // bytes of a patch of all its lanes; 0: where it lies is not known
+  Stretch next[S::kLanes];     // memory of the next group
+  int next_count = 0;          // stretches of it that are not begun
+  Stretch ahead{0, 0};         // what is asked for next
+  std::size_t ahead_step = 0;  // bytes of a patch of all lanes
 };
 
 template <class S>
@@ -140,13 +148,42 @@ AIFT_MATH void walk_patches(index_t first, index_t last, const Body& body) {
 }
 
 /// Asks for so many patches of the next group while those of this one are worked on: a CPU does not
-/// foresee rows of a few hundred bytes. (Behind the last group nothing is there: no harm.)
+/// foresee rows of a few hundred bytes.
 template <class S>
 AIFT_MATH void ask_ahead(Across<S>& s, int patches) {
-  const std::uintptr_t end = s.ahead + static_cast<std::size_t>(patches) * s.ahead_step;
-  for (std::uintptr_t at = s.ahead; at < end; at += 64)
+  const std::uintptr_t end = s.ahead.begin + static_cast<std::size_t>(patches) * s.ahead_step;
+  for (std::uintptr_t at = s.ahead.begin; at < end; at += 64)
     __builtin_prefetch(reinterpret_cast<const void*>(at));
-  s.ahead = end;
+  s.ahead.begin = end;
+  if (__builtin_expect(s.next_count > 0, 0) && end >= s.ahead.end) s.ahead = s.next[--s.next_count];
+}
+
+/// What ask_ahead asks for: the rows of the next group, its candidates next[0, count) of a ragged
+/// chunk, in a dense one whatever lies behind candidate next[0]. (An address that nothing lies at does
+/// no harm.)
+template <class S>
+inline void plan_ahead(const Job& job, const index_t* next, int count, Across<S>& s) {
+  const std::size_t row_bytes =
+      static_cast<std::size_t>(job.chunk.classes) * bytes_of(job.chunk.dtype);
+  const auto address = [&](index_t candidate) {
+    return reinterpret_cast<std::uintptr_t>(job.chunk.values) +
+           static_cast<std::size_t>(job.chunk.row_begin(candidate)) * row_bytes;
+  };
+  s.next_count = 0;
+  s.ahead_step = count > 0 ? S::kLanes * row_bytes : 0;
+  if (job.chunk.offsets == nullptr) {
+    s.ahead = {count > 0 ? address(next[0]) : 0, std::numeric_limits<std::uintptr_t>::max()};
+    return;
+  }
+  for (int lane = count - 1; lane >= 0; --lane) {
+    const Stretch own{address(next[lane]), address(next[lane] + 1)};
+    if (s.next_count > 0 && s.next[s.next_count - 1].begin == own.end) {
+      s.next[s.next_count - 1].begin = own.begin;  // candidates that lie side by side
+    } else {
+      s.next[s.next_count++] = own;
+    }
+  }
+  s.ahead = s.next_count > 0 ? s.next[--s.next_count] : Stretch{0, 0};
 }
 
 /// add_tree over classes for each of several patches: partial[0] holds the sums.
@@ -762,15 +799,12 @@ inline bool score_group(const Job& job, const index_t* index, int used, index_t 
   sums.bad = zero < zero;
   sums.least = S::real(T{1});
   const std::size_t row_bytes = static_cast<std::size_t>(classes) * bytes_of(job.chunk.dtype);
-  const std::size_t lane_bytes = static_cast<std::size_t>(q) * row_bytes;
   const std::byte* from[kLanes];
   for (int lane = 0; lane < kLanes; ++lane) {
     from[lane] = static_cast<const std::byte*>(job.chunk.values) +
                  static_cast<std::size_t>(job.chunk.row_begin(index[lane])) * row_bytes;
   }
   stage_rows<S>(job.chunk.dtype, from, q * classes, s.stage);
-  s.ahead = reinterpret_cast<std::uintptr_t>(from[kLanes - 1] + lane_bytes);
-  s.ahead_step = job.chunk.offsets == nullptr ? kLanes * row_bytes : 0;
   if constexpr (kLogits) {
     if (m == q && score_wanted) {
       softmax_rows<S, kTwo, true, true>(q, classes, s, sums);
@@ -911,6 +945,11 @@ inline bool score_across(const Job& job, index_t first, index_t last, Across<S>&
         index[used++] = candidate(at++);
       for (int lane = used; lane < kLanes; ++lane)
         index[lane] = index[used - 1];
+      index_t next[kLanes];
+      const int left = static_cast<int>(smaller(end - at, dense ? 1 : kLanes));
+      for (int lane = 0; lane < left; ++lane)
+        next[lane] = candidate(at + lane);
+      plan_ahead<S>(job, next, left, s);
       if (!score_group<S, kTwo, kLogits>(job, index, used, q, s)) return false;
     }
   }

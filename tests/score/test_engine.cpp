@@ -9,6 +9,7 @@
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <numeric>
 #include <span>
 #include <string>
 #include <vector>
@@ -294,6 +295,30 @@ TEST_CASE("the m most confident patches, for every number of patches and every m
           REQUIRE(run(*engine, chunk, options, ScoreKind::aift, kCandidates).kept == wanted);
         }
       }
+    }
+  }
+}
+
+TEST_CASE("candidates by ascending number of patches, then by their own number") {
+  for (const index_t most : {1, 13, 1024, 1025, 5000}) {
+    const KeyedRandom random(static_cast<std::uint64_t>(most), Purpose::selection);
+    std::vector<index_t> offsets = {0};
+    for (index_t i = 0; i < score::detail::kWindow + 100; ++i)
+      offsets.push_back(offsets.back() + 1 + random.below(i, most));
+    PatchPredictions chunk;
+    chunk.candidates = score::detail::kWindow + 100;
+    chunk.offsets = offsets.data();
+    for (const index_t count : {index_t{1}, index_t{100}, score::detail::kWindow}) {
+      const index_t first = 100;
+      std::vector<std::int64_t> order(static_cast<std::size_t>(count));
+      score::detail::order_by_patches(chunk, first, first + count, order.data());
+      std::vector<index_t> wanted(order.size());
+      std::iota(wanted.begin(), wanted.end(), index_t{0});
+      std::stable_sort(wanted.begin(), wanted.end(), [&](index_t a, index_t b) {
+        return chunk.patch_count(first + a) < chunk.patch_count(first + b);
+      });
+      for (std::size_t n = 0; n < wanted.size(); ++n)
+        REQUIRE(order[n] % score::detail::kWindow == wanted[n]);
     }
   }
 }
