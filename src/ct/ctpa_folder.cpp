@@ -14,6 +14,8 @@
 #include <aift/io/csv.hpp>
 #include <aift/io/numbers.hpp>
 
+#include "src/ct/ctpa_scene.hpp"
+
 namespace aift::ct {
 
 namespace fs = std::filesystem;
@@ -46,8 +48,7 @@ CtpaResult write_ctpa(const fs::path& out, const CtpaOptions& options, Executor*
                       Progress* progress) {
   AIFT_EXPECT(options.dicom || options.nifti, ValueError,
               "Scans must be written as DICOM, as NIfTI or as both; neither was asked for.");
-  AIFT_EXPECT(options.scans >= 1 && options.scans <= 10'000, ValueError,
-              "The number of scans must lie in [1, 10000]; got {}.", options.scans);
+  phantom::check(options);
   std::error_code error;
   fs::create_directories(out, error);
   AIFT_EXPECT(!error && fs::is_empty(out, error), IoError,

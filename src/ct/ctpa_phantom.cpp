@@ -17,20 +17,6 @@ using namespace phantom;
 constexpr double kPi = 3.14159265358979323846;
 constexpr double kFarBeyond = 1e6;
 
-void check(const CtpaOptions& o) {
-  const auto within = [](double value, double low, double high, const char* what) {
-    AIFT_EXPECT(value >= low && value <= high, ValueError, "{} must lie in [{:g}, {:g}]; got {:g}.",
-                what, low, high, value);
-  };
-  within(static_cast<double>(o.scans), 1, 10'000, "The number of scans");
-  within(static_cast<double>(o.size), 64, 1024, "The size of a slice");
-  within(o.field_mm, 250, 500, "The field of view in mm");
-  within(o.thickness_mm, 0.5, 5, "The slice thickness in mm");
-  within(o.length_mm, 120, 400, "The length of a scan in mm");
-  within(o.with_emboli, 0, 1, "The share of scans with emboli");
-  within(o.test_share, 0, 0.99, "The share of test scans");
-}
-
 Geometry geometry_of(const CtpaOptions& o, const Scene& scene) {
   Geometry g;
   const double pixel = o.field_mm / static_cast<double>(o.size);
@@ -309,6 +295,20 @@ void add_noise(std::uint64_t seed, index_t number, double sigma, Canvas& canvas,
 }
 
 }  // namespace
+
+void phantom::check(const CtpaOptions& o) {
+  const auto within = [](double value, double low, double high, const char* what) {
+    AIFT_EXPECT(value >= low && value <= high, ValueError, "{} must lie in [{:g}, {:g}]; got {:g}.",
+                what, low, high, value);
+  };
+  within(static_cast<double>(o.scans), 1, 10'000, "The number of scans");
+  within(static_cast<double>(o.size), 64, 1024, "The size of a slice");
+  within(o.field_mm, 250, 500, "The field of view in mm");
+  within(o.thickness_mm, 0.5, 5, "The slice thickness in mm");
+  within(o.length_mm, 120, 400, "The length of a scan in mm");
+  within(o.with_emboli, 0, 1, "The share of scans with emboli");
+  within(o.test_share, 0, 0.99, "The share of test scans");
+}
 
 CtpaScan make_ctpa(const CtpaOptions& options, index_t scan) {
   check(options);

@@ -10,6 +10,9 @@
 
 namespace aift::ct::phantom {
 
+/// throws ValueError for options outside their ranges
+void check(const CtpaOptions& options);
+
 /// Numbers one after another from a keyed stream.
 class Draws {
  public:

@@ -110,6 +110,22 @@ TEST_CASE("a written phantom reads the same as DICOM and as NIfTI, and says that
   CHECK_THROWS_WITH(write_ctpa(dir.path() / "p", o), ContainsSubstring("new or empty"));
 }
 
+TEST_CASE("a phantom that cannot be made leaves no folder") {
+  const test::TempDir dir;
+  const auto refused = [&](const auto& change, const char* what) {
+    CtpaOptions o = small();
+    change(o);
+    CHECK_THROWS_WITH(write_ctpa(dir.path() / "p", o), ContainsSubstring(what));
+    CHECK_FALSE(std::filesystem::exists(dir.path() / "p"));
+  };
+  refused([](auto& o) { o.scans = 0; }, "number of scans must lie in [1, 10000]; got 0");
+  refused([](auto& o) { o.scans = 10'001; }, "got 10001");
+  refused([](auto& o) { o.size = 10; }, "size of a slice");
+  refused([](auto& o) { o.length_mm = 1e9; }, "length of a scan");
+  refused([](auto& o) { o.with_emboli = std::nan(""); }, "share of scans with emboli");
+  refused([](auto& o) { o.dicom = o.nifti = false; }, "neither was asked for");
+}
+
 TEST_CASE("tobogganing finds the emboli of a generated scan among few candidates") {
   const CtpaScan& scan = scan_of_tests();
   const GeneratorResult one = find_candidates(scan.volume);
