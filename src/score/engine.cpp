@@ -7,6 +7,7 @@
 #include <functional>
 #include <numeric>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fmt/ranges.h>
@@ -64,29 +65,29 @@ void order_by_confidence(const float* values, const std::int32_t* kept, index_t 
 }
 
 void order_by_patches(const PatchPredictions& chunk, index_t first, index_t last,
-                      std::int64_t* order) {
-  // By counting, unless the numbers of patches lie further apart than there are candidates.
-  index_t least = chunk.patch_count(first);
+                      std::int32_t* order) {
+  const auto count = static_cast<std::int32_t>(last - first);
+  const auto patches = [&](std::int32_t n) { return chunk.patch_count(first + n); };
+  index_t least = patches(0);
   index_t most = least;
-  for (index_t i = first + 1; i < last; ++i) {
-    least = std::min(least, chunk.patch_count(i));
-    most = std::max(most, chunk.patch_count(i));
+  for (std::int32_t n = 1; n < count; ++n) {
+    least = std::min(least, patches(n));
+    most = std::max(most, patches(n));
   }
   if (most - least >= kWindow) {
-    for (index_t i = first; i < last; ++i)
-      order[i - first] = chunk.patch_count(i) * kWindow + (i - first);
-    std::sort(order, order + (last - first));
+    std::iota(order, order + count, 0);
+    std::sort(order, order + count, [&](std::int32_t a, std::int32_t b) {
+      return std::pair(patches(a), a) < std::pair(patches(b), b);
+    });
     return;
   }
+  // By counting: begin[k] is where the next of those with least + k patches goes.
   std::array<std::int32_t, static_cast<std::size_t>(kWindow) + 1> begin{};
-  const auto number = [&](index_t i) {
-    return static_cast<std::size_t>(chunk.patch_count(i) - least);
-  };
-  for (index_t i = first; i < last; ++i)
-    ++begin[number(i) + 1];
+  for (std::int32_t n = 0; n < count; ++n)
+    ++begin[static_cast<std::size_t>(patches(n) - least + 1)];
   std::partial_sum(begin.begin(), begin.end(), begin.begin());
-  for (index_t i = first; i < last; ++i)
-    order[begin[number(i)]++] = chunk.patch_count(i) * kWindow + (i - first);
+  for (std::int32_t n = 0; n < count; ++n)
+    order[begin[static_cast<std::size_t>(patches(n) - least)]++] = n;
 }
 
 namespace {

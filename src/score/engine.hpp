@@ -92,10 +92,10 @@ struct Engine {
 /// Candidates whose order by patches is made at a time.
 inline constexpr index_t kWindow = 1024;
 
-/// The candidates [first, last), at most kWindow, by ascending number of patches, as numbers whose
-/// remainder by kWindow is the distance from `first`.
+/// The candidates [first, last), at least one and at most kWindow, by ascending number of patches,
+/// then by their own number, as distances from `first`.
 void order_by_patches(const PatchPredictions& chunk, index_t first, index_t last,
-                      std::int64_t* order);
+                      std::int32_t* order);
 
 /// Positions of the m largest of q values (lowest position on a tie), ascending, into `kept`.
 void keep_largest(const double* values, index_t q, index_t m, double* copy, std::int32_t* kept);

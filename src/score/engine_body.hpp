@@ -102,6 +102,13 @@ inline const T* read_rows(const PatchPredictions& chunk, index_t first_row, inde
   return out;
 }
 
+/// Where the rows of a candidate begin.
+inline const std::byte* rows_of(const PatchPredictions& chunk, index_t candidate) {
+  return static_cast<const std::byte*>(chunk.values) +
+         static_cast<std::size_t>(chunk.row_begin(candidate) * chunk.classes) *
+             bytes_of(chunk.dtype);
+}
+
 template <class T>
 inline T magnitude(T x) {
   return x < T{0} ? -x : x;

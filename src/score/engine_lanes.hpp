@@ -40,6 +40,16 @@ struct Stretch {
   std::uintptr_t end;
 };
 
+inline std::uintptr_t address_of(const void* place) {
+  return reinterpret_cast<std::uintptr_t>(place);
+}
+
+/// Asks for memory that will be read soon. (Addresses that nothing lies at do no harm.)
+AIFT_MATH void ask(std::uintptr_t begin, std::uintptr_t end) {
+  for (std::uintptr_t at = begin; at < end; at += 64)
+    __builtin_prefetch(reinterpret_cast<const void*>(at));
+}
+
 template <class S>
 struct Across {
   using V = typename S::Real;
@@ -57,7 +67,7 @@ struct Across {
   T* copy;              // [q]
   std::int32_t* kept;   // [kLanes, q] ascending
   std::byte* rows;      // [kLanes, q, K] inputs of the kept patches
-  std::int64_t* order;  // [kWindow]
+  std::int32_t* order;  // [kWindow]
   std::uint64_t chosen[S::kLanes];
   Stretch next[S::kLanes];     // memory of the next group
   int next_count = 0;          // stretches of it that are not begun
@@ -152,25 +162,20 @@ AIFT_MATH void walk_patches(index_t first, index_t last, const Body& body) {
 template <class S>
 AIFT_MATH void ask_ahead(Across<S>& s, int patches) {
   const std::uintptr_t end = s.ahead.begin + static_cast<std::size_t>(patches) * s.ahead_step;
-  for (std::uintptr_t at = s.ahead.begin; at < end; at += 64)
-    __builtin_prefetch(reinterpret_cast<const void*>(at));
+  ask(s.ahead.begin, end);
   s.ahead.begin = end;
   if (__builtin_expect(s.next_count > 0, 0) && end >= s.ahead.end) s.ahead = s.next[--s.next_count];
 }
 
 /// What ask_ahead asks for: the rows of the next group, its candidates next[0, count) of a ragged
-/// chunk, in a dense one whatever lies behind candidate next[0]. (An address that nothing lies at does
-/// no harm.)
+/// chunk, in a dense one whatever lies behind candidate next[0].
 template <class S>
 inline void plan_ahead(const Job& job, const index_t* next, int count, Across<S>& s) {
-  const std::size_t row_bytes =
-      static_cast<std::size_t>(job.chunk.classes) * bytes_of(job.chunk.dtype);
-  const auto address = [&](index_t candidate) {
-    return reinterpret_cast<std::uintptr_t>(job.chunk.values) +
-           static_cast<std::size_t>(job.chunk.row_begin(candidate)) * row_bytes;
-  };
+  const auto address = [&](index_t candidate) { return address_of(rows_of(job.chunk, candidate)); };
   s.next_count = 0;
-  s.ahead_step = count > 0 ? S::kLanes * row_bytes : 0;
+  s.ahead_step = count > 0 ? S::kLanes * static_cast<std::size_t>(job.chunk.classes) *
+                                 bytes_of(job.chunk.dtype)
+                           : 0;
   if (job.chunk.offsets == nullptr) {
     s.ahead = {count > 0 ? address(next[0]) : 0, std::numeric_limits<std::uintptr_t>::max()};
     return;
@@ -800,10 +805,8 @@ inline bool score_group(const Job& job, const index_t* index, int used, index_t 
   sums.least = S::real(T{1});
   const std::size_t row_bytes = static_cast<std::size_t>(classes) * bytes_of(job.chunk.dtype);
   const std::byte* from[kLanes];
-  for (int lane = 0; lane < kLanes; ++lane) {
-    from[lane] = static_cast<const std::byte*>(job.chunk.values) +
-                 static_cast<std::size_t>(job.chunk.row_begin(index[lane])) * row_bytes;
-  }
+  for (int lane = 0; lane < kLanes; ++lane)
+    from[lane] = rows_of(job.chunk, index[lane]);
   stage_rows<S>(job.chunk.dtype, from, q * classes, s.stage);
   if constexpr (kLogits) {
     if (m == q && score_wanted) {
@@ -934,9 +937,7 @@ inline bool score_across(const Job& job, index_t first, index_t last, Across<S>&
     const index_t end = smaller(last, begin + kWindow);
     if (!dense) order_by_patches(job.chunk, begin, end, s.order);
     for (index_t at = begin; at < end;) {
-      const auto candidate = [&](index_t n) {
-        return dense ? n : begin + (s.order[n - begin] & (kWindow - 1));
-      };
+      const auto candidate = [&](index_t n) { return dense ? n : begin + s.order[n - begin]; };
       const index_t q = job.chunk.patch_count(candidate(at));
       if (!scores_across(job, q)) break;  // so are those behind it: they have as many or more
       index_t index[kLanes];
@@ -1128,14 +1129,11 @@ inline bool asks_ahead(const Input& input) {
   return input.q * input.classes * static_cast<index_t>(bytes_of(input.dtype)) <= kAheadBytes;
 }
 
-/// Asks for kClassLanes values, the first of them so far behind the candidate's first one. (An
-/// address that nothing lies at does no harm.)
+/// Asks for kClassLanes values, the first of them so far behind the candidate's first one.
 AIFT_MATH void ask_for(const Input& input, index_t first) {
   const std::size_t bytes = bytes_of(input.dtype);
-  const auto at =
-      reinterpret_cast<std::uintptr_t>(input.values) + static_cast<std::uintptr_t>(first) * bytes;
-  for (std::size_t b = 0; b < math::kClassLanes * bytes; b += 64)
-    __builtin_prefetch(reinterpret_cast<const void*>(at + b));
+  const auto at = address_of(input.values) + static_cast<std::uintptr_t>(first) * bytes;
+  ask(at, at + math::kClassLanes * bytes);
 }
 
 /// The sum of E of a row but for the first of its largest logits.
@@ -1249,8 +1247,7 @@ struct Rows {
     ask_for(input, row * input.classes + at + 2 * math::kClassLanes);
     if constexpr (kLogits) {
       const T* const e = s.exps + row * exps_stride(input.classes) + at + math::kClassLanes;
-      for (int n = 0; n < math::kClassLanes; n += 64 / static_cast<int>(sizeof(T)))
-        __builtin_prefetch(e + n);
+      ask(address_of(e), address_of(e + math::kClassLanes));
     }
   }
 
@@ -1304,11 +1301,8 @@ inline bool score_candidate(const Job& job, index_t i, Within<S>& s) {
   const Terms<T> terms = terms_of<T>(job);
   const V zero = S::real(T{0});
   const V eps = S::real(terms.eps);
-  const Input input{
-      job.chunk.dtype,
-      static_cast<const std::byte*>(job.chunk.values) +
-          static_cast<std::size_t>(job.chunk.row_begin(i) * classes) * bytes_of(job.chunk.dtype),
-      q, classes, (job.chunk.row_begin(job.chunk.candidates) - job.chunk.row_begin(i)) * classes};
+  const Input input{job.chunk.dtype, rows_of(job.chunk, i), q, classes,
+                    (job.chunk.row_begin(job.chunk.candidates) - job.chunk.row_begin(i)) * classes};
   if constexpr (kLogits) {
     if (!softmax_within<S>(input, s)) return false;
   }
