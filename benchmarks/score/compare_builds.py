@@ -8,7 +8,7 @@
 For machines whose clock wanders, where two runs one after the other say little. Single precision from
 f32, one thread, caches emptied before each call; probabilities (P) and logits (Z), all patches and alpha
 1/4. Printed: median milliseconds of the second build, and the median over the repetitions of its time
-over that of the first one. Synthetic predictions. Needs NumPy, and the compiler the builds were made with.
+over that of the first one. Synthetic predictions. Needs NumPy and the builds' compiler.
 """
 import argparse
 import ctypes
@@ -57,8 +57,8 @@ def library(build: pathlib.Path, name: str, folder: pathlib.Path):
                     str(build / "src/core/libaift_core.a"), "-lfmt", "-lpthread", "-o", str(out)],
                    check=True)
     call = ctypes.CDLL(str(out)).score
-    call.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_long, ctypes.c_long, ctypes.c_long, ctypes.c_int,
-                     ctypes.c_double, ctypes.c_void_p]
+    call.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_long, ctypes.c_long, ctypes.c_long,
+                     ctypes.c_int, ctypes.c_double, ctypes.c_void_p]
     call.restype = ctypes.c_double
     return call
 
@@ -76,15 +76,20 @@ def main() -> int:
                         help="candidates have 5/6 to 7/6 as many patches, drawn at random")
     arguments = parser.parse_args()
     n, q, classes = arguments.candidates, arguments.patches, arguments.classes
+    if min(n, q, classes - 1) < 1 or arguments.repetitions < 2:
+        parser.error("at least 1 candidate, 1 patch, 2 classes and 2 repetitions are needed.")
+    for build in (arguments.old, arguments.new):
+        for part in ("CMakeCache.txt", "src/core/libaift_core.a"):
+            if not (build / part).is_file():
+                parser.error(f"{build} has no {part}; configure it and build aift_core there.")
     random = np.random.default_rng(1)
-    offsets = None
-    if arguments.ragged:
-        counts = random.integers(q - q // 6, q + q // 6, n, endpoint=True)
-        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    logits = (2 * random.standard_normal((n, 1, classes))
-              + random.standard_normal((n, q + q // 6, classes))).astype(np.float32)
-    shifted = np.exp(logits - logits.max(axis=2, keepdims=True))
-    inputs = {"P": shifted / shifted.sum(axis=2, keepdims=True), "Z": logits}
+    spread = q // 6 if arguments.ragged else 0
+    counts = random.integers(q - spread, q + spread, n, endpoint=True)
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    centres = np.repeat(2 * random.standard_normal((n, classes)), counts, axis=0)
+    logits = (centres + random.standard_normal((offsets[-1], classes))).astype(np.float32)
+    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+    inputs = {"P": shifted / shifted.sum(axis=1, keepdims=True), "Z": logits}
     other = np.zeros(8 << 20, np.uint8)  # larger than a second-level cache
     results = [np.zeros(n), np.zeros(n)]
     with tempfile.TemporaryDirectory() as folder:
@@ -98,9 +103,8 @@ def main() -> int:
                 for which in ((0, 1), (1, 0))[repetition % 2]:
                     other += 1
                     start = time.perf_counter()
-                    calls[which](values.ctypes.data,
-                                 None if offsets is None else offsets.ctypes.data, n, q, classes, kind == "Z", alpha,
-                                 results[which].ctypes.data)
+                    calls[which](values.ctypes.data, offsets.ctypes.data if arguments.ragged else None,
+                                 n, q, classes, kind == "Z", alpha, results[which].ctypes.data)
                     seconds[which] = time.perf_counter() - start
                 if results[0].tobytes() != results[1].tobytes():
                     print(f"{kind}, alpha {alpha:g}: the scores differ", file=sys.stderr)
